@@ -1,0 +1,64 @@
+# What a person types. Needs make and Python 3.11+ with venv; everything else goes
+# into .venv, from lock files with hashes.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DATA := .order_ops
+UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
+	--no-annotate --no-header --python-version 3.11
+
+.PHONY: help install demo up test check format lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
+		do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+install: $(STAMP) ## prepare .venv, run nothing
+
+# uv installs in seconds what takes pip a minute, but does not read pip's
+# configuration: behind a mirror that only pip knows, pip does it.
+$(STAMP): requirements-uv.lock requirements.lock pyproject.toml
+	@deploy/venv.sh $(VENV)
+	@echo "installing the locked dependencies into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@$(UV_INSTALL) --require-hashes -r requirements.lock || \
+		$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(UV_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: install ## play one day of a small shop and show the verdict
+	@$(BIN)/order-ops demo
+
+up: install ## run everything until Ctrl-C
+	@$(BIN)/order-ops up
+
+test: install ## the whole suite on real servers; installs RabbitMQ if it may
+	@$(BIN)/python -m order_ops.devstack.ensure
+	$(BIN)/python -m pytest
+
+check: install ## lint, layers, types, unit tests, definitions, migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q order_ops_tests/unit
+	$(BIN)/python -m order_ops.devstack.run --no-broker \
+		sh -ec 'alembic upgrade head; alembic check; dg check defs --no-check-yaml'
+
+format: install ## let ruff format and fix
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: install ## make both lock files again; UPGRADE=--upgrade for newer versions
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --no-strip-extras -o requirements.lock
+	echo uv | $(COMPILE) $(UPGRADE) - -o requirements-uv.lock
+
+clean: ## remove .venv, caches and the embedded data
+	@if [ -e $(DATA)/supervisor/supervisord.pid ]; then \
+		echo "error: $(DATA) is up (or was killed): run make up and end it with Ctrl-C" >&2; exit 1; fi
+	rm -rf $(VENV) $(DATA) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find order_ops order_ops_tests -name __pycache__ -type d -prune -exec rm -rf {} +

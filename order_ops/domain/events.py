@@ -1,0 +1,176 @@
+"""The events of an order, version 1: the canonical envelope and its payloads.
+
+Models only, with the limits that a message must keep. How a message of a given
+shop is read into them is `order_ops.messaging.codec`; what they do to an order
+is `order_ops.domain.orders`. `docs/events.md` is generated from this module.
+Amounts are integers in minor units of an ISO 4217 currency, times are UTC.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+
+VERSION = 1
+
+Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+Minor = Annotated[int, Field(strict=True, ge=0, le=10**15)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class PaymentIntent(_Model):
+    """A payment that the customer was offered: the provider's id for it."""
+
+    payment: Identifier
+    account: Identifier
+    amount_minor: Minor
+
+
+class Reservation(_Model):
+    """Stock held for the order until it expires."""
+
+    sku: Identifier
+    quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+
+
+class OrderCreated(_Model):
+    """A customer placed an order; nothing is held yet."""
+
+    total_minor: Minor
+    currency: Currency
+
+
+class OrderReserved(_Model):
+    """Stock is held until `expires_at`, and payments may come in."""
+
+    expires_at: Moment
+    reservations: list[Reservation] = Field(default_factory=list, max_length=500)
+    payments: list[PaymentIntent] = Field(default_factory=list, max_length=100)
+
+
+class OrderCancelled(_Model):
+    """The customer or the shop cancelled the order."""
+
+    reason: Text = ""
+
+
+class _Payment(_Model):
+    payment: Identifier
+    account: Identifier
+    amount_minor: Minor
+    currency: Currency
+
+
+class PaymentSucceeded(_Payment):
+    """The provider captured the payment."""
+
+
+class PaymentFailed(_Payment):
+    """The provider declined the payment, or it was voided."""
+
+    reason: Text = ""
+
+
+class _Refund(_Payment):
+    refund: Identifier
+
+
+class RefundSucceeded(_Refund):
+    """The provider paid back `amount_minor` of a payment."""
+
+
+class RefundFailed(_Refund):
+    """The provider could not pay back."""
+
+    reason: Text = ""
+
+
+class _Envelope(_Model):
+    """What every message carries."""
+
+    id: Identifier
+    version: Literal[1]
+    tenant: Identifier
+    producer: Identifier
+    sequence: Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+    order: Identifier
+    occurred_at: Moment
+    correlation: Identifier | None = None
+
+
+class OrderCreatedEvent(_Envelope):
+    """order.created."""
+
+    type: Literal["order.created"]
+    data: OrderCreated
+
+
+class OrderReservedEvent(_Envelope):
+    """order.reserved."""
+
+    type: Literal["order.reserved"]
+    data: OrderReserved
+
+
+class OrderCancelledEvent(_Envelope):
+    """order.cancelled."""
+
+    type: Literal["order.cancelled"]
+    data: OrderCancelled
+
+
+class PaymentSucceededEvent(_Envelope):
+    """payment.succeeded."""
+
+    type: Literal["payment.succeeded"]
+    data: PaymentSucceeded
+
+
+class PaymentFailedEvent(_Envelope):
+    """payment.failed."""
+
+    type: Literal["payment.failed"]
+    data: PaymentFailed
+
+
+class RefundSucceededEvent(_Envelope):
+    """refund.succeeded."""
+
+    type: Literal["refund.succeeded"]
+    data: RefundSucceeded
+
+
+class RefundFailedEvent(_Envelope):
+    """refund.failed."""
+
+    type: Literal["refund.failed"]
+    data: RefundFailed
+
+
+Event = (
+    OrderCreatedEvent
+    | OrderReservedEvent
+    | OrderCancelledEvent
+    | PaymentSucceededEvent
+    | PaymentFailedEvent
+    | RefundSucceededEvent
+    | RefundFailedEvent
+)
+
+EVENT = TypeAdapter[Event](Annotated[Event, Field(discriminator="type")])
+"""Validates a canonical envelope (a dict or JSON) into its event."""
+
+EVENT_TYPES: dict[str, type[_Envelope]] = {
+    model.model_fields["type"].annotation.__args__[0]: model  # type: ignore[union-attr]
+    for model in Event.__args__  # type: ignore[attr-defined]
+}
+"""Every event type a handler exists for, with its model."""
+
+MONEY_EVENTS = frozenset(name for name in EVENT_TYPES if name.startswith(("payment.", "refund.")))
+"""Events that move money: they have a queue of their own."""

@@ -1,0 +1,1 @@
+"""The work of each job over domain, store, providers and messaging; callable without Dagster."""

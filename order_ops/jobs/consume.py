@@ -1,0 +1,96 @@
+"""Staging messages: the consumer's store, and the loop of the consumer process.
+
+One batch, one transaction, then the ack. A batch that the database refuses for
+good is stored message by message, and the one it refuses is parked with its
+body alone: nothing that a message holds can stop the intake.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+from sqlalchemy import Engine
+
+from order_ops.domain.failures import RETRIED, FailureKind, classify
+from order_ops.domain.messages import Message, Staged
+from order_ops.mapping import Mapping, load_mapping
+from order_ops.messaging.codec import Codec
+from order_ops.messaging.consumer import Consumer, Limits
+from order_ops.settings import Settings, SettingsError
+from order_ops.store.engine import engine, transaction
+from order_ops.store.inbox import StageResult, stage
+
+log = structlog.get_logger(__name__)
+
+
+def store_messages(pool: Engine, codec: Codec, messages: Sequence[Message]) -> StageResult:
+    """Stage a batch and commit it.
+
+    Raises:
+        Exception: the database is away; nothing was stored, try again later.
+    """
+    return _store(pool, [codec.stage(message) for message in messages])
+
+
+def _store(pool: Engine, batch: Sequence[Staged]) -> StageResult:
+    try:
+        with transaction(pool) as conn:
+            return stage(conn, batch)
+    except Exception as error:
+        if classify(error) is not FailureKind.PERMANENT or classify(error) in RETRIED:
+            raise
+        if len(batch) == 1 and batch[0].state == "parked" and not batch[0].headers:
+            raise
+        log.warning("consumer.refused_batch", messages=len(batch), error=repr(error))
+        parts = [replace(row) for row in batch] if len(batch) > 1 else [_bare(batch[0], error)]
+        return _sum([_store(pool, [row]) for row in parts])
+
+
+def _bare(row: Staged, error: Exception) -> Staged:
+    """What is left of a row that the database refuses: its body, parked."""
+    return Staged(
+        source=row.source,
+        message_id=f"content:{row.sha256.hex()}",
+        sha256=row.sha256,
+        priority=row.priority,
+        routing_key=row.routing_key,
+        body=row.body,
+        headers={},
+        state="parked",
+        note=f"refused by the database: {type(error).__name__}",
+    )
+
+
+def _sum(results: Sequence[StageResult]) -> StageResult:
+    return StageResult(
+        staged=sum(result.staged for result in results),
+        copies=sum(result.copies for result in results),
+        parked=sum(result.parked for result in results),
+        conflicts=sum(result.conflicts for result in results),
+    )
+
+
+def make_consumer(settings: Settings, mapping: Mapping | None = None) -> Consumer:
+    """The consumer of this shop.
+
+    Raises:
+        SettingsError: no broker is named.
+    """
+    if settings.amqp_url is None:
+        raise SettingsError("ORDER_OPS_AMQP_URL: is not set: the consumer needs a broker")
+    mapping = mapping or load_mapping(settings.mapping)
+    codec = Codec(mapping.events, settings.message_limit_bytes)
+    pool = engine(settings)
+    store: Callable[[Sequence[Message]], None] = lambda batch: log.info(  # noqa: E731
+        "consumer.stored", **_counts(store_messages(pool, codec, batch))
+    )
+    limits = Limits(
+        batch=settings.consumer_batch,
+        wait_s=settings.consumer_wait_ms / 1000,
+        prefetch=settings.consumer_prefetch,
+    )
+    return Consumer(settings.amqp_url, mapping.events, store, limits)
+
+
+def _counts(result: StageResult) -> dict[str, int]:
+    return {name: getattr(result, name) for name in StageResult.__dataclass_fields__}

@@ -1,0 +1,109 @@
+"""Reservations past their expiry: the provider is asked first, then it is decided.
+
+Oldest-checked first, so that no order starves behind one that stays undecided.
+What cannot be decided is left, with an alert by age, never expired on a guess.
+What a decision then does is `order_ops.jobs.expiry_acts`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from order_ops.domain.cleanup import Verdict, decide_expiry
+from order_ops.domain.failures import ClassifiedError
+from order_ops.domain.orders import Order, State
+from order_ops.jobs.expiry_acts import Expirer, Seen, act
+from order_ops.store import ledger
+from order_ops.store.engine import transaction
+from order_ops.store.ledger import Key
+from order_ops.store.letters import Alert, raise_alerts
+from order_ops.store.queries import orders as sql
+
+RECHECK_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """What a run did: orders by what became of them."""
+
+    orders: Counter[str] = field(default_factory=Counter)
+    details: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def has_due(pool: Engine, grace_s: int) -> bool:
+    """Whether there is any reservation to look at; cheap."""
+    with transaction(pool) as conn:
+        return bool(sql.has_due_reservations(conn, grace_s=grace_s, recheck_s=RECHECK_S))
+
+
+def due_reservations(pool: Engine, grace_s: int, limit: int) -> list[Key]:
+    """Reservations past expiry and grace, oldest-checked first."""
+    with transaction(pool) as conn:
+        rows = sql.due_reservations(conn, grace_s=grace_s, recheck_s=RECHECK_S, orders=limit)
+        return [(row.tenant_id, row.order_id) for row in rows]
+
+
+def expire(expirer: Expirer, due: list[Key], *, dry_run: bool = False) -> Expiry:
+    """Decide about each order, and act where acting is enabled."""
+    done = Expiry()
+    for key in due:
+        what, reason = _one(expirer, key, dry_run=dry_run)
+        done.orders[what] += 1
+        done.details.append((key[1], what, reason))
+    return done
+
+
+def _one(expirer: Expirer, key: Key, *, dry_run: bool) -> tuple[str, str]:
+    with transaction(expirer.pool) as conn:
+        order = ledger.load(conn, [key]).get(key)
+    if order is None or order.state is not State.RESERVED:
+        return "overtaken", "no longer reserved"
+    try:
+        seen = _ask(expirer, order)
+    except ClassifiedError as error:
+        return _leave(expirer, order, f"the provider cannot be asked: {error}", dry_run=dry_run)
+    decision = decide_expiry(order.total_minor, order.currency, [one.payment for one in seen])
+    if decision.verdict is Verdict.LEAVE:
+        return _leave(expirer, order, decision.reason, dry_run=dry_run)
+    if dry_run:
+        return f"would_{decision.verdict}", decision.reason
+    return act(expirer, order, decision, seen), decision.reason
+
+
+def _ask(expirer: Expirer, order: Order) -> list[Seen]:
+    """Every payment of the order that any of its accounts knows of."""
+    refs: dict[str, list[str]] = {}
+    for payment in order.payments.values():
+        refs.setdefault(payment.account, []).append(payment.payment)
+    seen: list[Seen] = []
+    for account in expirer.mapping.accounts:
+        if account.tenant == order.tenant:
+            client = expirer.client_of(account.name)
+            answer = client.payments_of_order(order.order_id, refs.get(account.name, []))
+            seen += [Seen(account.name, payment) for payment in answer]
+    return seen
+
+
+def _leave(expirer: Expirer, order: Order, reason: str, *, dry_run: bool) -> tuple[str, str]:
+    """Nothing on a guess; the longer it stays undecided, the louder."""
+    if dry_run:
+        return "would_leave", reason
+    age_s = (datetime.now(UTC) - order.expires_at).total_seconds() if order.expires_at else 0.0
+    with transaction(expirer.pool) as conn:
+        sql.mark_checked(conn, tenant_id=order.tenant, order_id=order.order_id)
+        raise_alerts(conn, [_undecided(order, reason, age_s)])
+    return "left", reason
+
+
+def _undecided(order: Order, reason: str, age_s: float) -> Alert:
+    return Alert(
+        dedupe_key=f"expiry:{order.tenant}:{order.order_id}:{'day' if age_s > 86_400 else 'new'}",
+        severity="critical" if age_s > 86_400 else "warning",
+        title=f"Order {order.order_id} is past its expiry and undecided: {reason}"[:300],
+        tenant_id=order.tenant,
+        order_id=order.order_id,
+        amount_minor=order.total_minor,
+        currency=order.currency,
+    )

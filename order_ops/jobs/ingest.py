@@ -1,0 +1,103 @@
+"""Taking in a provider file: read whole, or refused whole.
+
+A file is known by its hash, a line by account and the provider's line id: the
+same file again changes nothing, a later file may repeat lines and add some. A
+line id that comes again with other amounts is a contradiction, and the file is
+refused. The days that got lines are marked, and so come up for reconciliation.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import Engine
+
+from order_ops.jobs import reconciliation_days
+from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.mapping import Account
+from order_ops.providers.registry import open_report
+from order_ops.providers.report import ProviderReport, ReportError
+from order_ops.store.engine import Connection, transaction
+from order_ops.store.queries import recon
+
+LINE_COLUMNS = (
+    "account", "entry_id", "file_id", "line_no", "day", "kind", "category", "provider_ref",
+    "order_ref", "amount_minor", "fee_minor", "net_minor", "currency", "occurred_at",
+    "available_on", "payout_id", "raw",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What a file brought: lines that are new by accounting day; none when it was known."""
+
+    name: str
+    known_since: str | None
+    lines: int
+    new_by_day: dict[date, int]
+
+
+def ingest(pool: Engine, account: Account, path: Path) -> Ingested:
+    """Store a provider file of an account.
+
+    Raises:
+        ReportError: the file cannot be read, or contradicts an earlier one; nothing is stored.
+    """
+    report = open_report(f"{account.provider}:{path}", order_ref_column=account.order_reference)
+    lines = _with_day(report.lines, account)
+    with transaction(pool) as conn:
+        known = recon.known_file(conn, account=account.name, sha256=report.sha256)
+        if known is not None:
+            when = known.received_at.isoformat(timespec="seconds")
+            return Ingested(report.name, when, report.lines.height, {})
+        file_id = _add_file(conn, account, report)
+        _copy(conn, lines.with_columns(pl.lit(file_id).alias("file_id")))
+        _refuse_contradictions(conn, report.name)
+        new = {row.day: row.lines for row in recon.add_lines(conn)}
+        reconciliation_days.mark(conn, {AccountDay(day, account.name) for day in new})
+    return Ingested(report.name, None, report.lines.height, new)
+
+
+def _with_day(lines: pl.DataFrame, account: Account) -> pl.DataFrame:
+    """The accounting day of each line: local date of the moment, less the cut-off."""
+    cut_off = account.cut_off
+    local = pl.col("occurred_at").dt.convert_time_zone(account.time_zone)
+    shift = pl.duration(hours=cut_off.hour, minutes=cut_off.minute, seconds=cut_off.second)
+    return lines.with_columns(
+        pl.lit(account.name).alias("account"),
+        (local.dt.replace_time_zone(None) - shift).dt.date().alias("day"),
+    )
+
+
+def _add_file(conn: Connection, account: Account, report: ProviderReport) -> int:
+    file_id: int = recon.add_file(
+        conn,
+        account=account.name,
+        provider=report.provider,
+        name=report.name,
+        sha256=report.sha256,
+        lines=report.lines.height,
+        totals=json.dumps([asdict(total) for total in report.totals]),
+    )
+    return file_id
+
+
+def _copy(conn: Connection, lines: pl.DataFrame) -> None:
+    recon.make_line_table(conn)
+    statement = f"COPY incoming_line ({', '.join(LINE_COLUMNS)}) FROM STDIN"
+    with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in lines.select(LINE_COLUMNS).iter_rows():
+            copy.write_row(row)
+
+
+def _refuse_contradictions(conn: Connection, name: str) -> None:
+    for row in recon.conflicting_lines(conn):
+        raise ReportError(
+            name,
+            f"line id {row.entry_id} came with other amounts before "
+            f"({row.known_file}, line {row.known_line})",
+            "ask the provider which of the two files is right; this one was not stored",
+            line=row.line_no,
+        )

@@ -1,0 +1,57 @@
+"""The internal side of reconciliation: one accounting day of one account, through the mapping.
+
+Reads whatever relation the mapping names, with its own column names and its
+amounts in minor or major units; the bundled mapping names order_ops' own ledger.
+"""
+
+from typing import Any
+
+from sqlalchemy import Select, column, literal, select, table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import ColumnElement
+
+from order_ops.domain.money import minor_exponent, parse_major
+from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.mapping import Mapping
+from order_ops.store.engine import Connection
+
+COLUMNS = (
+    "entry_id", "tenant", "account", "kind", "provider_ref", "order_ref", "amount", "currency",
+    "status", "order_state", "occurred_at",
+)  # fmt: skip
+"""What a mapping can name; a column it does not name is NULL."""
+
+
+def read(conn: Connection, mapping: Mapping, account_day: AccountDay) -> list[dict[str, Any]]:
+    """Entries of the day, as rows of recon.internal_transactions (amounts in minor units)."""
+    account = mapping.account(account_day.account)
+    start, end = account.day_bounds(account_day.day)
+    statement = _select(mapping).where(
+        _column(mapping, "account") == account.name,
+        _column(mapping, "tenant") == account.tenant,
+        _column(mapping, "occurred_at") >= start,
+        _column(mapping, "occurred_at") < end,
+    )
+    compiled = statement.compile(dialect=postgresql.psycopg.dialect())
+    rows = conn.execute(str(compiled), compiled.params).fetchall()
+    return [_row(row._asdict(), mapping, account_day) for row in rows]
+
+
+def _select(mapping: Mapping) -> Select[Any]:
+    schema, _, name = mapping.internal.relation.rpartition(".")
+    relation = table(name, schema=schema or None)
+    picked = [_column(mapping, field).label(field) for field in COLUMNS]
+    return select(*picked).select_from(relation)
+
+
+def _column(mapping: Mapping, field: str) -> ColumnElement[Any]:
+    name = mapping.internal.columns.get(field)
+    return literal(None) if name is None else column(name)
+
+
+def _row(row: dict[str, Any], mapping: Mapping, account_day: AccountDay) -> dict[str, Any]:
+    amount, currency = row.pop("amount"), row["currency"]
+    if mapping.internal.amount_unit == "major":
+        amount = parse_major(f"{amount:.{minor_exponent(currency)}f}", currency)
+    row["tenant_id"] = row.pop("tenant")
+    return {**row, "amount_minor": amount, "day": account_day.day}

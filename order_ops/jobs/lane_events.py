@@ -1,0 +1,186 @@
+"""One lane's events, folded over its order: what each event comes to.
+
+Pure but for the random jitter of a delay. Within a producer events are applied
+in its sequence; one that has to wait holds back the later ones of its producer
+and nobody else's. An event that came too early is tried again after the others
+of its lane, so that a payment in one batch with its order needs no waiting.
+"""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import SystemRandom
+from typing import Any
+
+from order_ops.domain.events import MONEY_EVENTS, Event
+from order_ops.domain.failures import RETRIED, FailureKind, RetryPolicy, classify, fingerprint
+from order_ops.domain.orders import Order, Rejected, TooEarly, apply
+from order_ops.messaging.codec import Codec, Unreadable
+from order_ops.store.ledger import Touched
+from order_ops.store.letters import DeadLetter
+
+EARLY = RetryPolicy(attempts=1_000_000, base_s=2.0, cap_s=60.0)
+FAILING = RetryPolicy(attempts=5, base_s=1.0, cap_s=300.0)
+_RANDOM = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How often a failing event is tried, and how long an early one may wait."""
+
+    attempts: int
+    early_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class StagedEvent:
+    """An unsettled inbox row of a lane; `claimed`: it is due and ours."""
+
+    id: int
+    message_id: str
+    tenant_id: str
+    order_id: str
+    producer: str
+    sequence: int
+    event_type: str
+    routing_key: str
+    body: bytes
+    headers: dict[str, Any]
+    received_at: datetime
+    attempts: int
+    correlation_id: str | None
+    claimed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an event; `label` is applied, known, waiting, retry or dead."""
+
+    event: StagedEvent
+    label: str
+    state: str
+    note: str | None = None
+    delay_s: float = 0.0
+    letter: DeadLetter | None = None
+
+    @classmethod
+    def handed_back(cls, event: StagedEvent) -> "Outcome":
+        """Not tried: due again at once, its attempt not counted."""
+        return cls(event, "waiting", "retry", "handed back")
+
+
+@dataclass(slots=True)
+class Folded:
+    """A lane after its events."""
+
+    touched: Touched | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def fold(
+    order: Order | None, staged: Sequence[StagedEvent], codec: Codec, waiting: Waiting
+) -> Folded:
+    """Apply a lane's events to its order, as far as they go."""
+    result = Folded(Touched(order, order.version) if order else None)
+    queues: dict[str, list[StagedEvent]] = {}
+    for event in sorted(staged, key=lambda event: (event.sequence, event.id)):
+        queues.setdefault(event.producer, []).append(event)
+    early: dict[str, Outcome] = {}
+    blocked: set[str] = set()
+    moved = True
+    while moved:
+        moved = False
+        for producer, queue in queues.items():
+            while producer not in blocked and queue and queue[0].claimed:
+                outcome = _try(result, queue[0], codec, waiting)
+                if outcome.label == "waiting":
+                    early[producer] = outcome
+                    break
+                result.outcomes.append(outcome)
+                queue.pop(0)
+                early.pop(producer, None)
+                moved = True
+                if outcome.label == "retry":
+                    blocked.add(producer)
+    for producer, queue in queues.items():
+        result.outcomes += _held_back(queue, early.get(producer))
+    return result
+
+
+def _try(result: Folded, staged: StagedEvent, codec: Codec, waiting: Waiting) -> Outcome:
+    """Apply one event to a copy of the order; the copy counts when it succeeds."""
+    event: Event | None = None
+    before = result.touched.order.copy() if result.touched else None
+    try:
+        event = codec.decode(staged.body, staged.routing_key, staged.headers)
+        after, changes = apply(before, event)
+    except TooEarly as reason:
+        return _early(staged, str(reason), waiting)
+    except Unreadable as error:
+        return _dead(staged, error, FailureKind.PERMANENT, event)
+    except Exception as error:  # a fault in one event must not stop the others
+        return failed(staged, error, waiting, event)
+    if result.touched is None:
+        result.touched = Touched(after, 0)
+    if not changes:
+        return Outcome(staged, "known", "done", "no effect: known already")
+    result.touched.order = after
+    result.touched.changes += changes
+    return Outcome(staged, "applied", "done")
+
+
+def _held_back(queue: Sequence[StagedEvent], head: Outcome | None) -> list[Outcome]:
+    """The head waits for what it needs, the others of its producer for the head."""
+    outcomes: list[Outcome] = []
+    for event in (event for event in queue if event.claimed):
+        if head is not None and event is head.event:
+            outcomes.append(head)
+        else:
+            note = "waits for an earlier event of its producer"
+            outcomes.append(Outcome(event, "waiting", "retry", note, delay_s=EARLY.base_s))
+    return outcomes
+
+
+def _early(staged: StagedEvent, reason: str, waiting: Waiting) -> Outcome:
+    """Too early: looked at often while it is fresh, seldom when it is old, until its deadline."""
+    waited = (datetime.now(UTC) - staged.received_at).total_seconds()
+    if waited >= waiting.early_s:
+        error = Rejected(f"orphan: {reason} within {waiting.early_s} s", FailureKind.PERMANENT)
+        return _dead(staged, error, FailureKind.PERMANENT, None)
+    delay = min(EARLY.cap_s, max(EARLY.base_s, waited / 2))
+    return Outcome(staged, "waiting", "retry", reason, delay_s=delay * _RANDOM.uniform(0.5, 1.0))
+
+
+def failed(
+    staged: StagedEvent, error: Exception, waiting: Waiting, event: Event | None = None
+) -> Outcome:
+    """A failing event is tried again with backoff, or is a dead letter."""
+    kind = classify(error)
+    if kind in RETRIED | {FailureKind.UNKNOWN} and staged.attempts < waiting.attempts:
+        delay = FAILING.delay_s(staged.attempts, _RANDOM)
+        return Outcome(staged, "retry", "retry", f"{type(error).__name__}: {error}"[:500], delay)
+    return _dead(staged, error, kind, event)
+
+
+def _dead(
+    staged: StagedEvent, error: Exception, kind: FailureKind, event: Event | None
+) -> Outcome:
+    money = event is not None and event.type in MONEY_EVENTS
+    letter = DeadLetter(
+        origin="event",
+        origin_id=str(staged.id),
+        name=staged.event_type,
+        category=kind,
+        error=f"{type(error).__name__}: {error}",
+        fingerprint=fingerprint(f"apply:{staged.event_type}", type(error).__name__, str(error)),
+        attempts=staged.attempts,
+        stack="".join(traceback.format_exception(error)),
+        payload=staged.body,
+        headers=staged.headers,
+        tenant_id=staged.tenant_id,
+        order_id=staged.order_id,
+        amount_minor=getattr(event.data, "amount_minor", None) if money and event else None,
+        currency=getattr(event.data, "currency", None) if money and event else None,
+    )
+    return Outcome(staged, "dead", "parked", str(error)[:500], letter=letter)

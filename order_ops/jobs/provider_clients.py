@@ -1,0 +1,39 @@
+"""The API client of each provider account, made once, when it is first asked for."""
+
+from functools import cache
+
+from order_ops.domain.failures import ClassifiedError, FailureKind
+from order_ops.mapping import Mapping
+from order_ops.providers.client import ProviderClient, StripePayments
+from order_ops.settings import Settings
+
+
+class ProviderClients:
+    """`clients("shop-cards")` is that account's client.
+
+    Raises:
+        ClassifiedError: (permanent) the account has no API key.
+    """
+
+    def __init__(self, settings: Settings, mapping: Mapping) -> None:
+        self._settings = settings
+        self._mapping = mapping
+        self._made = cache(self._make)
+
+    def __call__(self, account: str) -> ProviderClient:
+        """The client of an account of the mapping."""
+        return self._made(account)
+
+    def _make(self, account: str) -> ProviderClient:
+        self._mapping.account(account)
+        key = self._settings.provider_keys.get(account)
+        if key is None:
+            raise ClassifiedError(
+                f"no API key for account {account}: add it to ORDER_OPS_PROVIDER_KEYS",
+                FailureKind.PERMANENT,
+            )
+        return StripePayments(
+            key.get_secret_value(),
+            api_base=self._settings.provider_api_base,
+            read_timeout_s=self._settings.provider_timeout_s,
+        )

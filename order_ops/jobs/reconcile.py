@@ -1,0 +1,210 @@
+"""Reconciling one accounting day of one provider account, from the tables and into them.
+
+Days of an account run one after another (a lock of the database). A day takes
+in what the latest earlier run carried out, replaces what it wrote before, and
+writes matches, breaks, bridge, carry-out and verdict in one transaction. When
+what it carries out changed, the next day that had used it is due again, so that
+any order of files and backfills comes to the same tables.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Engine
+
+from order_ops.jobs import internal_source
+from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.mapping import Mapping
+from order_ops.reconciliation import frames
+from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.result import Reconciliation
+from order_ops.reconciliation.rules import Rules
+from order_ops.store import results
+from order_ops.store.engine import Connection, transaction
+from order_ops.store.queries import recon
+
+_INTERNAL = (
+    "entry_id", "tenant_id", "kind", "provider_ref", "order_ref", "amount_minor", "currency",
+    "status", "order_state", "occurred_at",
+)  # fmt: skip
+_POLARS = {
+    "amount_minor": pl.Int64(),
+    "fee_minor": pl.Int64(),
+    "net_minor": pl.Int64(),
+    "occurred_at": pl.Datetime("us", "UTC"),
+    "day": pl.Date(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """One side's entries of a day: counts and sums (minor units) by currency, and a hash."""
+
+    entries: int
+    amount_minor: dict[str, int]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayResult:
+    """What a day came to; frames as in `reconciliation.result`."""
+
+    account_day: AccountDay
+    result: Reconciliation
+    input_hash: str
+    summary: dict[str, Any]
+
+
+def snapshot_internal(pool: Engine, mapping: Mapping, account_day: AccountDay) -> Inputs:
+    """Take the internal side of a day as it is now into recon.internal_transactions."""
+    at = {"account": account_day.account, "day": account_day.day}
+    with transaction(pool) as conn:
+        recon.lock_account(conn, account=account_day.account)
+        recon.note_snapshot(conn, **at)
+        rows = internal_source.read(conn, mapping, account_day)
+        recon.forget_moved(conn, **at, entry_ids=[row["entry_id"] for row in rows])
+        picked = ([row[name] for name in _INTERNAL] for row in rows)
+        results.replace(conn, "internal_transactions", at, _INTERNAL, picked)
+        return _inputs(_frame(list(recon.day_internal(conn, **at)), frames.INTERNAL))
+
+
+def read_provider(pool: Engine, account_day: AccountDay) -> Inputs:
+    """The provider's side of a day, as the files have brought it so far."""
+    at = {"account": account_day.account, "day": account_day.day}
+    with transaction(pool) as conn:
+        return _inputs(_frame(list(recon.day_provider(conn, **at)), frames.PROVIDER))
+
+
+def reconcile_day(
+    pool: Engine, mapping: Mapping, rules: Rules, account_day: AccountDay, run_id: str
+) -> DayResult:
+    """Reconcile a day and store what it comes to.
+
+    Raises:
+        FrameError: an entry of the internal source breaks the contract of its columns.
+    """
+    account = mapping.account(account_day.account)
+    at = {"account": account_day.account, "day": account_day.day}
+    with transaction(pool) as conn:
+        recon.lock_account(conn, account=account.name)
+        previous = recon.previous_run(conn, **at)
+        before = {**at, "previous": previous.day if previous else None}
+        internal = _frame(list(recon.day_internal(conn, **at)), frames.INTERNAL)
+        provider = _frame(list(recon.day_provider(conn, **at)), frames.PROVIDER)
+        carried_internal = _frame(list(recon.carried_internal(conn, **before)), frames.INTERNAL)
+        carried_provider = _frame(list(recon.carried_provider(conn, **before)), frames.PROVIDER)
+        result = reconcile(
+            internal,
+            provider,
+            day=account_day.day,
+            account=account.name,
+            tenant=account.tenant,
+            rules=rules,
+            provider_name=account.provider,
+            carried_internal=carried_internal,
+            carried_provider=carried_provider,
+        )
+        done = DayResult(
+            account_day,
+            result,
+            _hash(internal, provider, carried_internal, carried_provider),
+            summary(result),
+        )
+        carried = [pl.concat([carried_internal, internal]), pl.concat([carried_provider, provider])]
+        carry_in = previous.carry_out_hash if previous else ""
+        _store(conn, done, carry_in, _carry_hash(result.carry_out, carried), run_id)
+    return done
+
+
+def _store(
+    conn: Connection, done: DayResult, carry_in: str, carry_out: str, run_id: str
+) -> None:
+    at = {"account": done.account_day.account, "day": done.account_day.day}
+    members = done.result.match_members
+    recon.withdraw_later_claims(
+        conn, **at, side=members["side"].to_list(), entry_id=members["entry_id"].to_list()
+    )
+    recon.forget_orphaned_matches(conn, **at)
+    for table, frame in _tables(done.result).items():
+        results.replace(conn, table, at, frame.columns, frame.iter_rows())
+    recon.save_run(
+        conn,
+        **at,
+        run_id=run_id,
+        verdict=done.result.verdict,
+        summary=json.dumps(done.summary),
+        rules_hash=done.result.rules_hash,
+        input_hash=done.input_hash,
+        carry_in_hash=carry_in,
+        carry_out_hash=carry_out,
+    )
+    recon.stale_days(conn, **at, carry_out_hash=carry_out)
+    recon.mark_done(conn, **at)
+
+
+def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
+    return {
+        "payment_matches": result.matches.drop("day"),
+        "match_members": result.match_members,
+        "reconciliation_breaks": result.breaks,
+        "break_members": result.break_members,
+        "reconciliation_bridge": result.bridge,
+        "carry": result.carry_out,
+    }
+
+
+def summary(result: Reconciliation) -> dict[str, Any]:
+    """Verdict, matches, breaks by class and the bridge's ends, as plain JSON values."""
+    bridge: dict[str, dict[str, int]] = {}
+    ends = {"internal_total": "internal", "provider_total": "provider", "residual": "residual"}
+    for row in result.bridge.iter_rows(named=True):
+        if row["line"] in ends:
+            bridge.setdefault(row["currency"], {})[ends[row["line"]]] = row["amount_minor"]
+    return {
+        "verdict": result.verdict,
+        "matched": result.matched,
+        "breaks": _by_class(result.breaks, "break"),
+        "pending": _by_class(result.breaks, "pending"),
+        "bridge": bridge,
+    }
+
+
+def _by_class(breaks: pl.DataFrame, status: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for row in breaks.filter(pl.col("status") == status).iter_rows(named=True):
+        entry = found.setdefault(row["class"], {"count": 0, "amount_minor": {}})
+        entry["count"] += 1
+        amounts = entry["amount_minor"]
+        amounts[row["currency"]] = amounts.get(row["currency"], 0) + row["at_stake_minor"]
+    return dict(sorted(found.items()))
+
+
+def _frame(rows: Sequence[Any], contract: Any) -> pl.DataFrame:
+    schema = {name: _POLARS.get(name, pl.String()) for name in contract}
+    return pl.DataFrame([[getattr(row, name) for name in schema] for row in rows], schema, orient="row")
+
+
+def _inputs(frame: pl.DataFrame) -> Inputs:
+    sums = frame.group_by("currency").agg(pl.col("amount_minor").sum()).sort("currency")
+    return Inputs(frame.height, dict(sums.iter_rows()), _hash(frame))
+
+
+def _hash(*parts: pl.DataFrame) -> str:
+    digest = sha256()
+    for part in parts:
+        digest.update(part.sort("entry_id").write_csv().encode())
+    return digest.hexdigest()
+
+
+def _carry_hash(carry: pl.DataFrame, sides: Sequence[pl.DataFrame]) -> str:
+    """Of what is carried, not only of its ids: a carried entry that changes is news."""
+    return _hash(
+        *(
+            entries.join(carry.filter(pl.col("side") == side), on="entry_id", how="semi")
+            for side, entries in zip(("internal", "provider"), sides, strict=True)
+        )
+    )

@@ -1,0 +1,109 @@
+"""Which accounting days are to be reconciled: marked when something about them is new.
+
+A day is due when it is closed and has news that no run has taken in. Asking
+for one is recorded, so that a lost run is asked for again and a failing one
+not for ever.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from order_ops.domain.orders import Order
+from order_ops.mapping import Mapping, MappingError
+from order_ops.store.engine import Connection
+from order_ops.store.queries import recon
+
+ASK_AGAIN_S = 600
+REQUESTS = 5
+CATCH_UP = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AccountDay:
+    """A partition: an accounting day of a provider account."""
+
+    day: date
+    account: str
+
+    @property
+    def key(self) -> str:
+        """Dagster's partition key: account|day."""
+        return f"{self.account}|{self.day.isoformat()}"
+
+    @classmethod
+    def parse(cls, key: str) -> "AccountDay":
+        """From `account|2026-01-31`."""
+        account, _, day = key.partition("|")
+        return cls(date.fromisoformat(day), account)
+
+
+def mark(conn: Connection, days: set[AccountDay]) -> None:
+    """Something about these days is new."""
+    if days:
+        ordered = sorted(days)
+        recon.mark_days(conn, account=[d.account for d in ordered], day=[d.day for d in ordered])
+
+
+def mark_changed(conn: Connection, mapping: Mapping, orders: Sequence[Order]) -> None:
+    """The days that the payments and refunds of changed orders fall on have news."""
+    accounts = {account.name: account for account in mapping.accounts}
+    days = set()
+    for order in orders:
+        moments = [(p.account, p.succeeded_at) for p in order.payments.values()]
+        moments += [(r.account, r.settled_at) for r in order.refunds.values()]
+        for name, moment in moments:
+            if name in accounts:
+                day = accounts[name].accounting_day(moment or order.created_at)
+                days.add(AccountDay(day, name))
+    mark(conn, days)
+
+
+def take_due(
+    conn: Connection, mapping: Mapping, now: datetime, *, days: int = 50
+) -> list[AccountDay]:
+    """Closed days with news, oldest first, recorded as asked for."""
+    found = [
+        AccountDay(row.day, row.account)
+        for row in recon.due_days(
+            conn,
+            account=[account.name for account in mapping.accounts],
+            first_day=[account.first_day for account in mapping.accounts],
+            last_closed=[account.last_closed_day(now) for account in mapping.accounts],
+            again_s=ASK_AGAIN_S,
+            requests=REQUESTS,
+            days=days,
+        )
+    ]
+    recon.mark_requested(conn, account=[d.account for d in found], day=[d.day for d in found])
+    return found
+
+
+def open_closed_days(conn: Connection, mapping: Mapping, now: datetime) -> None:
+    """The last week's closed days of every account exist, whatever happened on them."""
+    accounts = mapping.accounts
+    closed = [account.last_closed_day(now) for account in accounts]
+    first = [
+        max(account.first_day, last - CATCH_UP)
+        for account, last in zip(accounts, closed, strict=True)
+    ]
+    recon.open_days(
+        conn,
+        account=[account.name for account in accounts],
+        first_day=first,
+        last_closed=closed,
+    )
+
+
+def parse_partition(key: str, mapping: Mapping) -> AccountDay:
+    """A partition key of this mapping.
+
+    Raises:
+        MappingError: not `account|YYYY-MM-DD` of an account there is.
+    """
+    try:
+        found = AccountDay.parse(key)
+    except ValueError as error:
+        raise MappingError(f"{key!r} is not a partition; say account|2026-01-31") from error
+    mapping.account(found.account)
+    return found

@@ -1,0 +1,106 @@
+"""The relay: outbox -> broker, with publisher confirms. It publishes and nothing else.
+
+One relay is active at a time, by lease, so that an order's messages leave in
+the order they were written; a second one waits and takes over when the lease
+runs out. What the broker did not confirm is sent again under the same id.
+"""
+
+import socket
+import threading
+from os import getpid
+from random import SystemRandom
+
+import structlog
+from sqlalchemy import Engine
+
+from order_ops.domain.failures import RetryPolicy
+from order_ops.messaging import topology
+from order_ops.messaging.publisher import Outgoing, Publisher, PublishError
+from order_ops.store.engine import transaction
+from order_ops.store.queries import ops
+
+log = structlog.get_logger(__name__)
+
+LEASE = "relay"
+LEASE_S = 45.0
+RETRY = RetryPolicy(attempts=1_000_000, base_s=0.5, cap_s=15.0)
+_BATCH = 500
+_IDLE_S = 0.5
+
+
+class Relay:
+    """Publishes the outbox until stopped."""
+
+    def __init__(self, pool: Engine, amqp_url: str) -> None:
+        self._pool = pool
+        self._amqp_url = amqp_url
+        self._owner = f"{socket.gethostname()}:{getpid()}"
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Finish the batch in hand, release the lease, return from `run`."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Publish until stopped; survives any broker or database error."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self._session()
+                failures = 0
+            except Exception as error:  # the relay survives any broker or database error
+                failures += 1
+                delay = RETRY.delay_s(min(failures, 10), SystemRandom())
+                log.warning("relay.retry", error=repr(error), in_s=round(delay, 2))
+                self._stopping.wait(delay)
+
+    def _session(self) -> None:
+        """One connection's life: holds the lease while it publishes."""
+        publisher = Publisher(self._amqp_url)
+        try:
+            while not self._stopping.is_set():
+                if not self._hold_lease():
+                    publisher.idle(_IDLE_S * 4)
+                elif publish_batch(self._pool, publisher) == 0:
+                    publisher.idle(_IDLE_S)
+        finally:
+            publisher.close()
+            with transaction(self._pool) as conn:
+                ops.release_lease(conn, name=LEASE, owner=self._owner)
+
+    def _hold_lease(self) -> bool:
+        with transaction(self._pool) as conn:
+            fence = ops.take_lease(conn, name=LEASE, owner=self._owner, seconds=LEASE_S)
+        return fence is not None
+
+
+def publish_batch(pool: Engine, publisher: Publisher) -> int:
+    """Publish the oldest unpublished messages; those confirmed are marked.
+
+    Returns:
+        How many were confirmed.
+
+    Raises:
+        PublishError: the broker refused some or did not answer.
+    """
+    with transaction(pool) as conn:
+        rows = list(ops.unpublished(conn, messages=_BATCH))
+    if not rows:
+        return 0
+    answer = publisher.publish(
+        [
+            Outgoing(
+                message_id=row.message_id,
+                exchange=topology.OUT_EXCHANGE,
+                routing_key=row.routing_key,
+                body=bytes(row.body),
+                headers={**row.headers, "tenant": row.tenant_id, "order": row.order_id},
+            )
+            for row in rows
+        ]
+    )
+    with transaction(pool) as conn:
+        ops.mark_published(conn, ids=[rows[position].id for position in answer.confirmed])
+    if len(answer.confirmed) < len(rows):
+        raise PublishError(f"the broker refused {len(rows) - len(answer.confirmed)} messages")
+    return len(rows)

@@ -1,0 +1,59 @@
+"""Failed runs become dead letters with an alert, once each, however they are found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+from order_ops.domain.failures import FailureKind, fingerprint
+from order_ops.store.engine import transaction
+from order_ops.store.letters import DeadLetter, add_dead_letters
+from order_ops.store.queries import ops
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """A failed run, as its run storage tells it."""
+
+    run_id: str
+    job: str
+    error_type: str
+    error: str
+    stack: str | None
+    category: FailureKind
+    config: dict[str, Any]
+    tags: dict[str, str]
+    attempts: int = 1
+
+
+def unhandled(pool: Engine, run_ids: Sequence[str]) -> list[str]:
+    """Those of the runs that have no dead letter yet."""
+    with transaction(pool) as conn:
+        known = {row.origin_id for row in ops.handled_failures(conn, run_ids=list(run_ids))}
+    return [run_id for run_id in run_ids if run_id not in known]
+
+
+def record(pool: Engine, runs: Sequence[FailedRun]) -> int:
+    """Write a dead letter and an alert per failed run, in one transaction.
+
+    Returns:
+        How many runs were given; those known already change nothing.
+    """
+    with transaction(pool) as conn:
+        add_dead_letters(conn, [_letter(run) for run in runs])
+    return len(runs)
+
+
+def _letter(run: FailedRun) -> DeadLetter:
+    return DeadLetter(
+        origin="run",
+        origin_id=run.run_id,
+        name=run.job,
+        category=run.category,
+        error=f"{run.error_type}: {run.error}",
+        fingerprint=fingerprint(f"run:{run.job}", run.error_type, run.error),
+        attempts=run.attempts,
+        stack=run.stack,
+        headers={"config": run.config, "tags": run.tags},
+    )

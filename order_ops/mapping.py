@@ -1,0 +1,166 @@
+"""The mapping file: what a shop already has, in one YAML file.
+
+Its exchange and routing, where in a message the envelope's fields are, its
+provider accounts with their accounting day, the relation that holds the
+internal side of reconciliation, and which acts are enabled. The bundled
+`default_mapping.yaml` is just the default such file: the codec and the
+internal source read through a mapping always.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+ActKind = Literal["expire", "confirm", "cancel", "refund", "reinstate"]
+ActMode = Literal["off", "propose", "automatic"]
+
+_ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_RELATION = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class MappingError(Exception):
+    """The mapping file cannot be used; the message names file and key."""
+
+
+def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"{value!r} is not {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{value!r} is not an IANA time zone") from error
+    return value
+
+
+AccountName = Annotated[str, _matches(_ACCOUNT_NAME, "an account name (a-z, 0-9, -)")]
+Relation = Annotated[str, _matches(_RELATION, "a table or view name")]
+Column = Annotated[str, _matches(_COLUMN, "a column name")]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Account(_Strict):
+    """A provider account and its accounting day."""
+
+    name: AccountName
+    provider: Literal["stripe"]
+    tenant: str = Field(min_length=1, max_length=64)
+    time_zone: TimeZone
+    cut_off: time = time(0)
+    first_day: date
+    order_reference: str = "payment_metadata[order_id]"
+    acts: dict[ActKind, ActMode] = Field(default_factory=dict)
+
+    def act_mode(self, kind: ActKind) -> ActMode:
+        """Whether an act moves anything: a proposal, unless enabled."""
+        return self.acts.get(kind, "propose")
+
+    def accounting_day(self, moment: datetime) -> date:
+        """The accounting day of a moment (aware): it starts at `cut_off`, local time."""
+        local = moment.astimezone(ZoneInfo(self.time_zone))
+        return local.date() if local.time() >= self.cut_off else local.date() - timedelta(days=1)
+
+    def day_bounds(self, day: date) -> tuple[datetime, datetime]:
+        """The accounting day as a half-open interval of UTC moments."""
+        zone = ZoneInfo(self.time_zone)
+        start, end = (
+            datetime.combine(moment, self.cut_off, zone).astimezone(UTC)
+            for moment in (day, day + timedelta(days=1))
+        )
+        return start, end
+
+    def last_closed_day(self, now: datetime) -> date:
+        """The latest accounting day that has ended by `now` (aware)."""
+        return self.accounting_day(now) - timedelta(days=1)
+
+
+class Exchange(_Strict):
+    """The shop's exchange; `passive` when somebody else declares it."""
+
+    name: str = Field(min_length=1, max_length=127)
+    passive: bool = False
+
+
+class Events(_Strict):
+    """Where messages come from, and where in a message its envelope is.
+
+    A path is `body.a.b`, `header.NAME`, `property.NAME` (AMQP basic property),
+    `routing_key`, or `=constant`.
+    """
+
+    source: str = Field(min_length=1, max_length=64)
+    exchange: Exchange
+    routing: dict[str, Literal["critical", "normal", "bulk"]]
+    envelope: dict[str, str]
+    types: dict[str, str] = Field(default_factory=dict)
+
+
+class InternalSource(_Strict):
+    """The relation with the internal side of reconciliation, and its columns."""
+
+    relation: Relation
+    columns: dict[str, Column]
+    amount_unit: Literal["minor", "major"] = "minor"
+
+
+class Mapping(_Strict):
+    """One shop."""
+
+    version: Literal[1]
+    events: Events
+    internal: InternalSource
+    accounts: list[Account] = Field(min_length=1)
+
+    def account(self, name: str) -> Account:
+        """The account of that name.
+
+        Raises:
+            MappingError: naming the accounts there are.
+        """
+        for account in self.accounts:
+            if account.name == name:
+                return account
+        known = ", ".join(account.name for account in self.accounts)
+        raise MappingError(f"no account {name!r} in the mapping; there are: {known}")
+
+
+BUNDLED = Path(__file__).with_name("default_mapping.yaml")
+
+
+@cache
+def load_mapping(path: Path | None = None) -> Mapping:
+    """Read a mapping file; none: the bundled one.
+
+    Raises:
+        MappingError: the file is not there, not YAML, or a key is wrong.
+    """
+    path = path or BUNDLED
+    try:
+        return Mapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise MappingError(f"{path}: is not YAML: {error}") from error
+    except ValidationError as error:
+        lines = [
+            f"{path}: {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise MappingError("\n".join(lines)) from None

@@ -1,0 +1,1 @@
+"""RabbitMQ: topology, codec, consumer and publisher."""

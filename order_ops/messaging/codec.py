@@ -1,0 +1,166 @@
+"""From a broker message to the row of the inbox: read through the mapping, never guessed.
+
+`Codec.stage` never raises for a bad message: what cannot be read is staged as
+parked, byte for byte, with the reason in words. `Codec.decode` reads the body
+of a staged row again when it is applied.
+"""
+
+import json
+import re
+from collections.abc import Mapping as Map
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+
+from order_ops.domain.events import EVENT, EVENT_TYPES, Event
+from order_ops.domain.messages import Message, Staged
+from order_ops.mapping import Events
+
+PRIORITY = {"critical": 0, "normal": 1, "bulk": 2}
+"""Queue class -> inbox priority; lower goes first."""
+
+_NUL = re.compile(rb"\x00|\\u0000")
+_UNNAMED = 3
+
+
+class Unreadable(Exception):
+    """Why a message cannot be read; the message is one line in words."""
+
+
+class Codec:
+    """Reads messages of one shop."""
+
+    def __init__(self, events: Events, limit_bytes: int) -> None:
+        self._events = events
+        self._limit = limit_bytes
+
+    def stage(self, message: Message) -> Staged:
+        """The inbox row of a message: pending when it can be read, else parked."""
+        try:
+            event = self._read(message)
+        except Unreadable as problem:
+            return self._parked(message, str(problem))
+        return Staged(
+            source=self._events.source,
+            message_id=event.id,
+            sha256=sha256(message.body).digest(),
+            tenant_id=event.tenant,
+            order_id=event.order,
+            producer=event.producer,
+            sequence=event.sequence,
+            event_type=event.type,
+            priority=PRIORITY[self._events.routing.get(message.routing_key, "normal")],
+            routing_key=message.routing_key,
+            body=message.body,
+            headers=_plain(message.headers),
+            occurred_at=event.occurred_at,
+            state="parked" if message.given_up else "pending",
+            correlation_id=event.correlation or message.correlation_id,
+            note="given up by the broker at its delivery limit" if message.given_up else None,
+        )
+
+    def decode(self, body: bytes, routing_key: str, headers: Map[str, Any]) -> Event:
+        """The event of a staged body.
+
+        Raises:
+            Unreadable: the mapping or the models changed since it was staged.
+        """
+        return self._read(Message(body, routing_key, headers))
+
+    def _read(self, message: Message) -> Event:
+        if len(message.body) > self._limit:
+            raise Unreadable(f"oversize: {len(message.body)} bytes, the limit is {self._limit}")
+        envelope = self._envelope(message)
+        if envelope.get("id") is None:
+            raise Unreadable(f"no id: nothing at {self._events.envelope.get('id')}")
+        if envelope.get("type") not in EVENT_TYPES:
+            raise Unreadable(f"unknown type {envelope.get('type')!r}: no handler exists for it")
+        try:
+            return EVENT.validate_python(envelope)
+        except ValidationError as error:
+            raise Unreadable(_first_problem(error)) from None
+
+    def _envelope(self, message: Message) -> dict[str, Any]:
+        body = _parse(message.body)
+        found = {
+            field: _at(path, body, message) for field, path in self._events.envelope.items()
+        }
+        kind = found.get("type")
+        if isinstance(kind, str):
+            found["type"] = self._events.types.get(kind, kind)
+        return found
+
+    def _parked(self, message: Message, note: str) -> Staged:
+        """Known by content: the hash of body and routing key, so that a copy is a copy."""
+        digest = sha256(message.body)
+        identity = digest.copy()
+        identity.update(b"\n" + message.routing_key.encode())
+        return Staged(
+            source=self._events.source,
+            message_id=f"content:{identity.hexdigest()}",
+            sha256=digest.digest(),
+            priority=_UNNAMED,
+            routing_key=message.routing_key,
+            body=message.body,
+            headers=_plain(message.headers),
+            state="parked",
+            correlation_id=message.correlation_id,
+            note=note,
+        )
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        parsed = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"not UTF-8: byte {error.start} is wrong") from None
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise Unreadable("not a JSON object")
+    if _NUL.search(body) and _holds_nul(parsed):
+        raise Unreadable("holds a NUL character (\\u0000), which no text column can keep")
+    return parsed
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(_holds_nul(item) for item in value)
+
+
+def _at(path: str, body: Any, message: Message) -> Any:
+    """What is at a mapping path, or None (see `order_ops.mapping.Events`)."""
+    root, _, rest = path.partition(".")
+    if path.startswith("="):
+        return path[1:]
+    if root == "routing_key":
+        return message.routing_key
+    if root == "header":
+        return message.headers.get(rest)
+    if root == "property":
+        return getattr(message, rest, None)
+    for name in rest.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first problem of an envelope, without its value (it may be personal)."""
+    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in problem["loc"][1:])
+    return f"{where or 'envelope'}: {problem['msg']}"
+
+
+def _plain(headers: Map[str, Any]) -> dict[str, Any]:
+    """AMQP headers as JSON that Postgres can keep."""
+    text = json.dumps(dict(headers), default=str).replace("\\u0000", "\\ufffd")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded

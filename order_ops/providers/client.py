@@ -1,0 +1,203 @@
+"""Asking a payment provider, and telling it to cancel: the interface, and Stripe's.
+
+Belongs here: the few questions order_ops has for a provider's API, the answers
+as plain values, and every error as one type with its kind. When to ask, and
+what to do about the answer, is decided in `order_ops.domain`; retries are the
+caller's. Reading the provider's files belongs to the report readers.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from order_ops.domain.failures import ClassifiedError, FailureKind
+
+if TYPE_CHECKING:
+    from stripe import StripeError
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment stands at the provider, as far as an order has to know."""
+
+    REQUIRES_PAYMENT = "requires_payment"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPayment:
+    """A payment as the provider sees it.
+
+    Attributes:
+        amount_minor: what was received if it succeeded, else what was asked
+            for; 0 when the provider does not know the payment.
+        currency: ISO 4217, upper case; "" when unknown.
+        order_ref: our order id as the provider was told, or None.
+    """
+
+    ref: str
+    status: PaymentStatus
+    amount_minor: int = 0
+    currency: str = ""
+    order_ref: str | None = None
+
+
+class ProviderError(ClassifiedError):
+    """The provider could not be asked, or refused; `request_id` is for its support."""
+
+    def __init__(self, message: str, kind: FailureKind, request_id: str | None = None) -> None:
+        super().__init__(message, kind)
+        self.request_id = request_id
+
+
+class ProviderClient(Protocol):
+    """What order_ops asks of a payment provider; every call may raise ProviderError."""
+
+    def payments_of_order(self, order_ref: str, known_refs: Iterable[str]) -> list[ProviderPayment]:
+        """Each payment of the order: those we know of (unknown ones too), and any others."""
+        ...
+
+    def cancel(self, payment_ref: str, idempotency_key: str) -> ProviderPayment:
+        """Cancel an unpaid payment; one already cancelled is an answer, not an error.
+
+        Raises:
+            ProviderError: kind CONFLICT, when it has moved on (paid, processing).
+        """
+        ...
+
+
+class StripePayments:
+    """Payment intents of one Stripe account, through the official SDK.
+
+    Args:
+        api_base: of a stand-in server; none: Stripe itself.
+        order_key: the payment metadata that holds our order id.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_base: str | None = None,
+        connect_timeout_s: float = 5.0,
+        read_timeout_s: float = 10.0,
+        order_key: str = "order_id",
+    ) -> None:
+        import stripe  # noqa: PLC0415 - half a second, paid only by those who ask
+
+        self._http = stripe.RequestsClient(timeout=(connect_timeout_s, read_timeout_s))
+        self._intents = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api_base} if api_base else None,
+            http_client=self._http,
+            max_network_retries=0,  # the policy is ours: domain.failures
+        ).v1.payment_intents
+        self._error: type[StripeError] = stripe.StripeError
+        self._order_key = order_key
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+        self._http.close()  # type: ignore[no-untyped-call]
+
+    def payments_of_order(self, order_ref: str, known_refs: Iterable[str]) -> list[ProviderPayment]:
+        """See ProviderClient.
+
+        Known payments are fetched one by one, since Stripe's search may lag by
+        a minute, in an outage by an hour; it is there for those we never heard of.
+        """
+        seen = {ref: self._fetch(ref) for ref in known_refs}
+        for payment in self._search(order_ref):
+            seen.setdefault(payment.ref, payment)
+        return list(seen.values())
+
+    def cancel(self, payment_ref: str, idempotency_key: str) -> ProviderPayment:
+        """See ProviderClient."""
+        try:
+            intent = self._intents.cancel(
+                payment_ref,
+                {"cancellation_reason": "abandoned"},
+                {"idempotency_key": idempotency_key},
+            )
+        except self._error as error:
+            if _code(error) == "resource_missing":
+                return ProviderPayment(payment_ref, PaymentStatus.UNKNOWN)
+            now = error.error.payment_intent if error.error else None
+            if now is not None and now.status == "canceled":
+                return self._payment(now.to_dict())
+            raise _classified(error) from error
+        return self._payment(intent.to_dict())
+
+    def _fetch(self, ref: str) -> ProviderPayment:
+        try:
+            return self._payment(self._intents.retrieve(ref).to_dict())
+        except self._error as error:
+            if _code(error) == "resource_missing":
+                return ProviderPayment(ref, PaymentStatus.UNKNOWN)
+            raise _classified(error) from error
+
+    def _search(self, order_ref: str) -> list[ProviderPayment]:
+        value = order_ref.replace("\\", "\\\\").replace("'", "\\'")
+        query = f"metadata['{self._order_key}']:'{value}'"
+        try:
+            found = self._intents.search({"query": query, "limit": 100})
+            return [self._payment(intent.to_dict()) for intent in found.auto_paging_iter()]
+        except self._error as error:
+            raise _classified(error) from error
+
+    def _payment(self, intent: Mapping[str, Any]) -> ProviderPayment:
+        status = _STATUSES.get(intent["status"], PaymentStatus.UNKNOWN)
+        paid = status is PaymentStatus.SUCCEEDED
+        return ProviderPayment(
+            ref=intent["id"],
+            status=status,
+            amount_minor=intent["amount_received" if paid else "amount"],
+            currency=intent["currency"].upper(),
+            order_ref=(intent.get("metadata") or {}).get(self._order_key),
+        )
+
+
+_STATUSES = {
+    "requires_payment_method": PaymentStatus.REQUIRES_PAYMENT,
+    "requires_confirmation": PaymentStatus.REQUIRES_PAYMENT,
+    "requires_action": PaymentStatus.REQUIRES_PAYMENT,
+    # Authorised and not captured: the customer's money is held, so not unpaid.
+    "requires_capture": PaymentStatus.PROCESSING,
+    "processing": PaymentStatus.PROCESSING,
+    "succeeded": PaymentStatus.SUCCEEDED,
+    "canceled": PaymentStatus.CANCELED,
+}
+"""Stripe's statuses of a payment intent (docs.stripe.com/api/payment_intents/object)."""
+
+
+def _code(error: "StripeError") -> str | None:
+    return error.error.code if error.error else None
+
+
+def _classified(error: "StripeError") -> ProviderError:
+    message = error.user_message or type(error).__name__
+    return ProviderError(f"stripe: {message}", _kind(error), error.request_id)
+
+
+def _kind(error: "StripeError") -> FailureKind:
+    """Whether trying again can help: by what Stripe answered, if it did."""
+    import stripe  # noqa: PLC0415 - loaded already, by who raised it
+
+    status = error.http_status or 0
+    if isinstance(error, stripe.APIConnectionError):
+        return FailureKind.TRANSIENT if error.should_retry else FailureKind.UNKNOWN
+    if isinstance(error, stripe.RateLimitError):
+        return FailureKind.THROTTLED
+    if _code(error) == "payment_intent_unexpected_state":
+        return FailureKind.CONFLICT
+    if status == 409 or status >= 500:  # 409: a call with the same key is under way
+        return FailureKind.TRANSIENT
+    return FailureKind.PERMANENT if 400 <= status < 500 else FailureKind.UNKNOWN

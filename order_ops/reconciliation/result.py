@@ -1,0 +1,77 @@
+"""What one run of reconciliation returns: the columns of its frames, and the value that holds them.
+
+Amounts are minor units of the row's currency, days are accounting days. How the frames come about
+belongs in `core`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import narwhals as nw
+
+LEG = "order_provider"
+"""The leg that is reconciled here: the order's payment against the provider's line."""
+
+Verdict = Literal["INCOMPLETE", "BREAKS", "RECONCILED_WITH_PENDING", "RECONCILED"]
+"""Strongest first."""
+
+BRIDGE: Mapping[str, Any] = {
+    "currency": nw.String(),
+    "position": nw.Int64(),
+    "line": nw.String(),
+    "amount_minor": nw.Int64(),
+    "count": nw.Int64(),
+}
+
+OUTSIDE: Mapping[str, Any] = {
+    "kind": nw.String(),
+    "currency": nw.String(),
+    "count": nw.Int64(),
+    "amount_minor": nw.Int64(),
+    "fee_minor": nw.Int64(),
+    "net_minor": nw.Int64(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """The result; frames are of the backend of the input and sorted by stable keys.
+
+    Attributes:
+        verdict: INCOMPLETE also when a residual is not 0, which is a bug or bad input.
+        matched: pairs linked without any break.
+        matches: match_id, rule, kind, currency, internal_minor, provider_minor, difference_minor,
+            day (of the later member), explanation. Every linked pair of one currency, with its
+            difference; internal_minor is 0 while ours is not recorded as succeeded.
+        match_members: match_id, side (internal or provider), entry_id.
+        breaks: break_id, class, status (break or pending), leg, key, kind, currency,
+            difference_minor (provider - internal), at_stake_minor (>= 0), entries, order_ref,
+            provider_ref, first_seen, break_on, explanation. A currency mismatch is one break in
+            our currency; what it does in the provider's currency stands in the bridge.
+        break_members: break_id, side, entry_id.
+        bridge: currency, position, line, amount_minor, count; see `bridge.LINES`.
+        outside: kind, currency, count, amount_minor, fee_minor, net_minor of the provider's lines
+            that are no order money.
+        carry_out: side, entry_id of what the next day takes in.
+        residual_minor: by currency, 0 unless something is wrong with the run itself.
+        gross_drift_minor: by currency, sum of the absolute differences of breaks.
+        net_drift_minor: by currency, sum of their differences.
+        incomplete: reasons why no verdict is given.
+        rules_hash: of the rules that were used.
+    """
+
+    verdict: Verdict
+    matched: int
+    matches: Any
+    match_members: Any
+    breaks: Any
+    break_members: Any
+    bridge: Any
+    outside: Any
+    carry_out: Any
+    residual_minor: Mapping[str, int]
+    gross_drift_minor: Mapping[str, int]
+    net_drift_minor: Mapping[str, int]
+    incomplete: tuple[str, ...]
+    rules_hash: str

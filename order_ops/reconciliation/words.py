@@ -1,0 +1,170 @@
+"""What is said about matches and breaks: one sentence each, with amounts, for an accountant.
+
+Wording only, as expressions over whole columns; single amounts are formatted in `domain.money`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import narwhals as nw
+
+from order_ops.domain.money import minor_exponent
+from order_ops.reconciliation.classes import CLASSES
+from order_ops.reconciliation.frames import Frame
+
+HUMAN = {
+    "unclassified": ("provider line", "of an unknown type"),
+    "duplicate_provider": ("order", "listed more than once by the provider"),
+    "duplicate_internal": ("order", "recorded more than once by us"),
+    "ambiguous": ("case", "with several possible counterparts"),
+    "currency_mismatch": ("order", "paid in another currency"),
+    "captured_after_cancel": ("order", "paid after they expired or were cancelled"),
+    "paid_not_recorded": ("order", "paid but not recorded as paid"),
+    "missing_provider": ("order", "recorded as paid but unknown to the provider"),
+    "missing_internal": ("payment", "at the provider but unknown to us"),
+    "amount_short": ("order", "paid short"),
+    "amount_over": ("order", "paid over"),
+    "refund_missing_internal": ("refund", "at the provider but unknown to us"),
+    "refund_missing_provider": ("refund", "recorded by us but unknown to the provider"),
+    "dispute_unrecorded": ("dispute", "not booked"),
+}
+"""What the breaks of a class are, and what is the matter with them."""
+
+RULE_WORDS = {
+    "exact_reference": "Same provider reference and kind, alone on both sides.",
+    "own_reference": "Same order reference, currency and amount, alone on both sides; the "
+    "provider's reference is blank or unknown to us.",
+}
+
+_SENTENCES: dict[str, tuple[str, ...]] = {
+    "unclassified": ("The provider lists ", "theirs", " under a type that is not mapped yet."),
+    "duplicate_provider": (
+        "The provider lists ",
+        "theirs",
+        " once more than we recorded: the same reference and amount under another id.",
+    ),
+    "duplicate_internal": (
+        "We recorded ",
+        "ours",
+        " once more than the provider lists: the same reference and amount under another id.",
+    ),
+    "ambiguous": (
+        "Several entries could belong together, so none is taken: ours sum to ",
+        "ours",
+        ", the provider's to ",
+        "theirs",
+        ".",
+    ),
+    "currency_mismatch": ("We recorded ", "ours", ", the provider lists ", "theirs", "."),
+    "captured_after_cancel": (
+        "The provider captured ",
+        "theirs",
+        " for an order that is ",
+        "order_state",
+        ".",
+    ),
+    "paid_not_recorded": ("The provider lists ", "theirs", " as paid; we have it as unpaid."),
+    "missing_provider": ("We recorded ", "ours", "; the provider lists nothing for it."),
+    "missing_internal": ("The provider lists ", "theirs", "; we recorded nothing for it."),
+    "amount_short": (
+        "The provider lists ",
+        "theirs",
+        " where we recorded ",
+        "ours",
+        ": ",
+        "stake",
+        " short.",
+    ),
+    "amount_over": (
+        "The provider lists ",
+        "theirs",
+        " where we recorded ",
+        "ours",
+        ": ",
+        "stake",
+        " over.",
+    ),
+    "refund_missing_internal": (
+        "The provider refunded ",
+        "theirs",
+        "; we recorded no such refund.",
+    ),
+    "refund_missing_provider": (
+        "We recorded a refund of ",
+        "ours",
+        "; the provider lists none.",
+    ),
+    "dispute_unrecorded": ("A dispute moved ", "theirs", "; we have not booked it."),
+}
+
+
+def counted(name: str, count: int) -> str:
+    """Return "9 orders paid short"; a class without words is said by its name."""
+    noun, matter = HUMAN.get(name, ("break", f"of class {name.replace('_', ' ')}"))
+    if count == 1:
+        return f"1 {noun} {matter.replace('they', 'it').replace('were', 'was')}"
+    return f"{count:,} {noun}s {matter}"
+
+
+def explained(frame: Frame, currencies: Iterable[str]) -> Frame:
+    """Add `explanation` to grouped breaks; see `breaks.group` for the columns it reads."""
+    known = sorted(set(currencies))
+    theirs_currency = nw.coalesce("theirs_currency", "currency")
+    texts = frame.with_columns(theirs_currency=theirs_currency).with_columns(
+        ours=_money("ours_minor", "currency", known),
+        theirs=_money("theirs_minor", "theirs_currency", known),
+        stake=_money("at_stake_minor", "currency", known),
+        order_state=nw.coalesce("order_state", nw.lit("stopped")),
+    )
+    sentence: Any = nw.when(nw.col("class") == "").then(nw.lit(""))
+    for name in CLASSES:
+        if name in _SENTENCES:
+            sentence = sentence.when(nw.col("class") == name).then(_sentence(_SENTENCES[name]))
+    waiting = nw.when(nw.col("status") == "pending").then(nw.lit(" Still within its grace."))
+    return texts.with_columns(
+        explanation=nw.concat_str(
+            sentence.otherwise(nw.col("class")), waiting.otherwise(nw.lit(""))
+        )
+    )
+
+
+def _sentence(parts: tuple[str, ...]) -> nw.Expr:
+    """Join words and columns, which alternate and start with words."""
+    return nw.concat_str(
+        [nw.lit(part) if place % 2 == 0 else nw.col(part) for place, part in enumerate(parts)]
+    )
+
+
+def _money(column: str, currency: str, currencies: list[str]) -> nw.Expr:
+    """Return amounts as `domain.money.format_minor` writes them, for a whole column."""
+    text: Any = nw.when(nw.col(currency) == "").then(nw.lit(""))
+    for exponent in sorted({minor_exponent(code) for code in currencies}):
+        codes = [code for code in currencies if minor_exponent(code) == exponent]
+        text = text.when(nw.col(currency).is_in(codes)).then(_digits(column, exponent))
+    sign = nw.when(nw.col(column) < 0).then(nw.lit("-")).otherwise(nw.lit(""))
+    amount = text.otherwise(nw.col(column).cast(nw.String))
+    return nw.concat_str([sign, nw.col(currency), nw.lit(" "), amount])
+
+
+def _digits(column: str, exponent: int) -> nw.Expr:
+    unit = 10**exponent
+    whole = nw.col(column).abs() // unit
+    grouped: nw.Expr = whole.cast(nw.String)
+    for groups in range(1, 6):
+        shown = nw.concat_str(
+            (whole // 1000**groups).cast(nw.String),
+            *(_three(whole, place) for place in reversed(range(groups))),
+            separator=",",
+        )
+        grouped = nw.when(whole >= 1000**groups).then(shown).otherwise(grouped)
+    if not exponent:
+        return grouped
+    rest = (nw.col(column).abs() - whole * unit).cast(nw.String).str.zfill(exponent)
+    return nw.concat_str([grouped, nw.lit("."), rest])
+
+
+def _three(whole: nw.Expr, place: int) -> nw.Expr:
+    """Return the three digits of a group; written without modulo, which pyarrow lacks."""
+    upper = whole // 1000 ** (place + 1)
+    digits: nw.Expr = (whole // 1000**place - upper * 1000).cast(nw.String)
+    return digits.str.zfill(3)

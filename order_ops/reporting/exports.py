@@ -1,0 +1,24 @@
+"""Result tables as files: Parquet for programs, CSV for spreadsheets.
+
+A spreadsheet runs a cell that starts with = + - @ as a formula, and order references come from
+outside, so text cells of the CSV that start like one get a leading apostrophe. Parquet keeps the
+exact values.
+"""
+
+from pathlib import Path
+
+import polars as pl
+import polars.selectors as cs
+
+_FORMULA = r"^([=+\-@\t\r])"
+
+
+def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with text cells that no spreadsheet takes for a formula."""
+    return frame.with_columns(cs.string().str.replace(_FORMULA, "'${1}"))
+
+
+def write_table(frame: pl.DataFrame, folder: Path, name: str) -> None:
+    """Write `name.csv` and `name.parquet` into the folder."""
+    neutralised(frame).write_csv(folder / f"{name}.csv")
+    frame.write_parquet(folder / f"{name}.parquet")

@@ -1,0 +1,1 @@
+"""Postgres: engine, tables, named SQL files and migrations. No decisions about orders."""

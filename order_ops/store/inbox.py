@@ -1,0 +1,115 @@
+"""Staging: a batch of messages becomes inbox rows, in the caller's transaction.
+
+Duplicates are counted, conflicts (same id, other body) and unreadable messages
+are parked with a dead letter and an alert beside them. The caller acks after
+the commit, never before.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from order_ops.domain.failures import FailureKind, fingerprint
+from order_ops.domain.messages import Staged
+from order_ops.store.engine import Connection
+from order_ops.store.letters import DeadLetter, add_dead_letters
+from order_ops.store.queries import intake
+
+_COPY = (
+    "COPY staged_batch (position, source, message_id, sha256, tenant_id, order_id, producer,"
+    " sequence, event_type, priority, routing_key, body, headers, occurred_at, state,"
+    " correlation_id, note) FROM STDIN"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What became of a batch: new rows, further copies, and parked ones among the new."""
+
+    staged: int
+    copies: int
+    parked: int
+    conflicts: int
+
+
+def stage(conn: Connection, batch: Sequence[Staged]) -> StageResult:
+    """Write a batch; nothing is committed here."""
+    intake.make_batch_table(conn)
+    _copy(conn, batch)
+    new = list(intake.insert_batch(conn))
+    conflicts = 0
+    if len(new) < len(batch):
+        intake.count_copies(conn, new_ids=[row.id for row in new])
+        conflicts = _park_conflicts(conn)
+    parked = [row for row in new if row.state == "parked"]
+    if parked:
+        _letters(conn, {row.message_id: row.id for row in parked}, batch)
+    copies = len(batch) - len(new) - conflicts
+    return StageResult(len(new) - len(parked), copies, len(parked) + conflicts, conflicts)
+
+
+def _copy(conn: Connection, batch: Sequence[Staged]) -> None:
+    with conn.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for position, row in enumerate(batch):
+            copy.write_row(
+                (
+                    position,
+                    row.source,
+                    row.message_id,
+                    row.sha256,
+                    row.tenant_id,
+                    row.order_id,
+                    row.producer,
+                    row.sequence,
+                    row.event_type,
+                    row.priority,
+                    row.routing_key,
+                    row.body,
+                    json.dumps(row.headers),
+                    row.occurred_at,
+                    row.state,
+                    row.correlation_id,
+                    row.note,
+                )
+            )
+
+
+def _park_conflicts(conn: Connection) -> int:
+    """The same id with another body is a conflict: parked and alerted."""
+    letters = []
+    for row in intake.conflicting_copies(conn):
+        note = f"same id as inbox row {row.known_id}, other body"
+        values = {**row._asdict(), "headers": json.dumps(row.headers), "note": note}
+        inbox_id = intake.park_conflict(conn, **values)
+        if inbox_id is not None:
+            letters.append(_letter(inbox_id, row, FailureKind.CONFLICT, note))
+    add_dead_letters(conn, letters)
+    return len(letters)
+
+
+def _letters(conn: Connection, ids: dict[str, int], batch: Sequence[Staged]) -> None:
+    rows = {row.message_id: row for row in reversed(batch) if row.message_id in ids}
+    add_dead_letters(
+        conn,
+        [
+            _letter(ids[name], row, FailureKind.PERMANENT, row.note or "unreadable")
+            for name, row in rows.items()
+        ],
+    )
+
+
+def _letter(inbox_id: int, row: Any, kind: FailureKind, error: str) -> DeadLetter:
+    return DeadLetter(
+        origin="event",
+        origin_id=str(inbox_id),
+        name=row.routing_key,
+        category=kind,
+        error=error,
+        fingerprint=fingerprint(f"intake:{row.routing_key}", kind.value, error),
+        attempts=0,
+        payload=row.body,
+        headers=row.headers,
+        tenant_id=row.tenant_id,
+        order_id=row.order_id,
+    )

@@ -1,0 +1,53 @@
+"""The outbox: what order_ops says to the world, written with the change it speaks of.
+
+Message ids come from the order and its version, so that the same change never
+leaves under two ids. Decisions are commands (`order.expire`, `order.confirm`),
+every other change is told as `order.changed`.
+"""
+
+import json
+from collections.abc import Sequence
+from uuid import NAMESPACE_OID, uuid5
+
+from order_ops.domain.orders import Change, Order
+from order_ops.store.engine import Connection
+from order_ops.store.queries import columns, ops
+
+COMMANDS = {"confirmed": "order.confirm", "expired": "order.expire"}
+
+
+def add(conn: Connection, changes: Sequence[tuple[Order, Change]]) -> None:
+    """Write one message per change; one that is there already changes nothing."""
+    rows = [_row(order, change) for order, change in changes]
+    if rows:
+        ops.add_outbox(conn, **columns(rows, *rows[0]))
+
+
+def _row(order: Order, change: Change) -> dict[str, object]:
+    fact = f"{order.tenant}/{order.order_id}/{change.version}"
+    message_id = str(uuid5(NAMESPACE_OID, f"order_ops:{fact}"))
+    kind = COMMANDS.get(change.kind, "order.changed")
+    body = {
+        "id": message_id,
+        "version": 1,
+        "type": kind,
+        "tenant": order.tenant,
+        "producer": "order_ops",
+        "sequence": change.version,
+        "order": order.order_id,
+        "occurred_at": change.occurred_at.isoformat(),
+        "data": {
+            "change": change.kind,
+            "from": change.from_state,
+            "to": change.to_state,
+            "cause": change.cause,
+        },
+    }
+    return {
+        "message_id": message_id,
+        "tenant_id": order.tenant,
+        "order_id": order.order_id,
+        "routing_key": kind,
+        "body": json.dumps(body, separators=(",", ":")).encode(),
+        "headers": {"cause": change.cause},
+    }

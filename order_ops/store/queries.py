@@ -1,0 +1,38 @@
+"""The named SQL files of `store/sql`, as functions: `queries.intake.claim(conn, ...)`.
+
+Rows go in set-based, as one array per column; `columns` turns rows into them.
+"""
+
+import json
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import aiosql
+
+_SQL = Path(str(files("order_ops.store") / "sql"))
+
+
+def _load(name: str) -> Any:
+    return aiosql.from_path(_SQL / f"{name}.sql", "psycopg", mandatory_parameters=False)
+
+
+intake = _load("intake")
+orders = _load("orders")
+ops = _load("ops")
+recon = _load("recon")
+
+
+def columns(rows: Iterable[Any], *names: str) -> dict[str, list[Any]]:
+    """One list per column, as the arrays of `unnest(:a::text[], ...)`.
+
+    Rows are objects with these attributes, or mappings; a dict value becomes JSON text.
+    """
+    rows = list(rows)
+    return {name: [_cell(row, name) for row in rows] for name in names}
+
+
+def _cell(row: Any, name: str) -> Any:
+    value = row[name] if isinstance(row, dict) else getattr(row, name)
+    return json.dumps(value) if isinstance(value, dict) else value

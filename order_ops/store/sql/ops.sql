@@ -1,0 +1,68 @@
+-- Outbox, alerts, dead letters, acts and leases: written with the fact they speak of.
+
+-- name: add_outbox!
+INSERT INTO ops.outbox (message_id, tenant_id, order_id, routing_key, body, headers)
+SELECT * FROM unnest(:message_id::text[], :tenant_id::text[], :order_id::text[],
+    :routing_key::text[], :body::bytea[], :headers::text[]::jsonb[])
+ON CONFLICT (message_id) DO NOTHING;
+
+-- name: unpublished
+SELECT id, message_id, tenant_id, order_id, routing_key, body, headers FROM ops.outbox
+WHERE published_at IS NULL ORDER BY id LIMIT :messages;
+
+-- name: mark_published!
+UPDATE ops.outbox SET published_at = now() WHERE id = ANY (:ids::bigint[]);
+
+-- name: raise_alerts!
+-- One open alert per fact, however often it is seen.
+INSERT INTO ops.alert (dedupe_key, severity, title, detail, tenant_id, order_id, amount_minor,
+    currency)
+SELECT * FROM unnest(:dedupe_key::text[], :severity::text[], :title::text[],
+    :detail::text[]::jsonb[], :tenant_id::text[], :order_id::text[], :amount_minor::bigint[],
+    :currency::text[])
+ON CONFLICT (dedupe_key) WHERE resolved_at IS NULL DO NOTHING;
+
+-- name: resolve_alert!
+UPDATE ops.alert SET resolved_at = now() WHERE dedupe_key = :dedupe_key AND resolved_at IS NULL;
+
+-- name: add_dead_letters!
+INSERT INTO ops.dead_letter (origin, origin_id, tenant_id, order_id, name, payload, headers,
+    category, error, stack, attempts, fingerprint, amount_minor, currency)
+SELECT * FROM unnest(:origin::text[], :origin_id::text[], :tenant_id::text[], :order_id::text[],
+    :name::text[], :payload::bytea[], :headers::text[]::jsonb[], :category::text[],
+    :error::text[], :stack::text[], :attempts::int[], :fingerprint::text[],
+    :amount_minor::bigint[], :currency::text[])
+ON CONFLICT (origin, origin_id) DO NOTHING;
+
+-- name: handled_failures
+SELECT origin_id FROM ops.dead_letter WHERE origin = 'run' AND origin_id = ANY (:run_ids::text[]);
+
+-- name: count_dead_letters
+SELECT category, count(*) AS letters FROM ops.dead_letter WHERE state = 'open'
+GROUP BY category ORDER BY category;
+
+-- name: plan_act^
+-- One act per order and version: the same facts never lead to a second one.
+INSERT INTO ops.act (kind, tenant_id, order_id, account, order_version, state, reason, facts,
+    run_id)
+VALUES (:kind, :tenant_id, :order_id, :account, :order_version, :state, :reason, :facts::jsonb,
+    :run_id)
+ON CONFLICT (kind, tenant_id, order_id, order_version) DO UPDATE
+    SET reason = excluded.reason, facts = excluded.facts, run_id = excluded.run_id,
+        state = CASE WHEN act.state = 'proposed' THEN excluded.state ELSE act.state END
+RETURNING id, state;
+
+-- name: end_act!
+UPDATE ops.act SET state = :state, ended_at = now() WHERE id = :id;
+
+-- name: take_lease$
+-- The lease of that name, when it is free, past, or ours; its fence. Database time.
+INSERT INTO ops.lease (name, owner, fence, lease_until)
+VALUES (:name, :owner, 1, now() + make_interval(secs => :seconds))
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until,
+    fence = lease.fence + CASE WHEN lease.owner = excluded.owner THEN 0 ELSE 1 END
+WHERE lease.owner = excluded.owner OR lease.lease_until < now()
+RETURNING fence;
+
+-- name: release_lease!
+UPDATE ops.lease SET lease_until = now() WHERE name = :name AND owner = :owner;

@@ -1,0 +1,88 @@
+-- The ledger of orders. History first: the orders table refuses a state that its
+-- order_events rows do not lead to.
+
+-- name: load_orders
+SELECT * FROM orders.orders
+WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
+ORDER BY tenant_id, order_id FOR UPDATE;
+
+-- name: load_payments
+SELECT * FROM orders.payments
+WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]));
+
+-- name: load_refunds
+SELECT * FROM orders.refunds
+WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]));
+
+-- name: load_reservations
+SELECT * FROM orders.reservations
+WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]));
+
+-- name: add_history!
+INSERT INTO orders.order_events (tenant_id, order_id, version, kind, from_state, to_state,
+    occurred_at, cause, detail)
+SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :version::bigint[], :kind::text[],
+    :from_state::text[], :to_state::text[], :occurred_at::timestamptz[], :cause::text[],
+    :detail::text[]::jsonb[]);
+
+-- name: save_orders!
+-- Guarded: only where the version is still the one that was read.
+INSERT INTO orders.orders AS known (tenant_id, order_id, state, version, currency, total_minor,
+    created_at, expires_at, stock_held)
+SELECT tenant_id, order_id, state, version, currency, total_minor, created_at, expires_at,
+    stock_held
+FROM unnest(:tenant_id::text[], :order_id::text[], :state::text[], :version::bigint[],
+    :currency::text[], :total_minor::bigint[], :created_at::timestamptz[],
+    :expires_at::timestamptz[], :stock_held::bool[])
+    AS given(tenant_id, order_id, state, version, currency, total_minor, created_at, expires_at,
+        stock_held)
+ON CONFLICT (tenant_id, order_id) DO UPDATE SET state = excluded.state,
+    version = excluded.version, expires_at = excluded.expires_at,
+    stock_held = excluded.stock_held, updated_at = now()
+WHERE (known.tenant_id, known.order_id, known.version) IN (
+    SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :read_version::bigint[]));
+
+-- name: save_payments!
+INSERT INTO orders.payments (tenant_id, order_id, payment, account, amount_minor, currency,
+    status, succeeded_at)
+SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :payment::text[], :account::text[],
+    :amount_minor::bigint[], :currency::text[], :status::text[], :succeeded_at::timestamptz[])
+ON CONFLICT (tenant_id, order_id, payment) DO UPDATE SET status = excluded.status,
+    succeeded_at = excluded.succeeded_at, updated_at = now();
+
+-- name: save_refunds!
+INSERT INTO orders.refunds (tenant_id, order_id, refund, payment, account, amount_minor,
+    currency, status, settled_at)
+SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :refund::text[], :payment::text[],
+    :account::text[], :amount_minor::bigint[], :currency::text[], :status::text[],
+    :settled_at::timestamptz[])
+ON CONFLICT (tenant_id, order_id, refund) DO UPDATE SET status = excluded.status,
+    settled_at = excluded.settled_at, updated_at = now();
+
+-- name: save_reservations!
+INSERT INTO orders.reservations (tenant_id, order_id, sku, quantity, state)
+SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :sku::text[], :quantity::int[],
+    :state::text[])
+ON CONFLICT (tenant_id, order_id, sku) DO UPDATE SET state = excluded.state, updated_at = now();
+
+-- name: has_due_reservations$
+SELECT EXISTS (
+    SELECT 1 FROM orders.orders
+    WHERE state = 'RESERVED' AND expires_at < now() - make_interval(secs => :grace_s)
+        AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => :recheck_s))
+);
+
+-- name: due_reservations
+-- Oldest-checked first, so that no row starves behind one that stays undecided.
+SELECT tenant_id, order_id FROM orders.orders
+WHERE state = 'RESERVED' AND expires_at < now() - make_interval(secs => :grace_s)
+    AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => :recheck_s))
+ORDER BY checked_at NULLS FIRST, expires_at, order_id
+LIMIT :orders;
+
+-- name: mark_checked!
+UPDATE orders.orders SET checked_at = now() WHERE tenant_id = :tenant_id AND order_id = :order_id;
+
+-- name: count_by_state
+SELECT state, count(*) AS orders FROM orders.orders
+WHERE tenant_id = COALESCE(:tenant_id, tenant_id) GROUP BY state ORDER BY state;

@@ -1,0 +1,147 @@
+-- Reconciliation: inputs by accounting day, what is due, and results by day.
+
+-- name: mark_days!
+-- Something about these days is new: they are due once they are closed.
+INSERT INTO recon.day AS known (account, day)
+SELECT * FROM unnest(:account::text[], :day::date[]) ORDER BY 1, 2
+ON CONFLICT (account, day) DO UPDATE SET generation = known.generation + 1, requests = 0,
+    requested_at = NULL;
+
+-- name: due_days
+-- Closed days with news that no run has taken in, and that nobody asked for lately.
+SELECT d.account, d.day FROM recon.day d
+JOIN unnest(:account::text[], :first_day::date[], :last_closed::date[])
+    AS a(account, first_day, last_closed)
+    ON d.account = a.account AND d.day BETWEEN a.first_day AND a.last_closed
+WHERE d.generation > d.done_generation
+    AND (d.requested_at IS NULL OR d.requested_at < now() - make_interval(secs => :again_s))
+    AND d.requests < :requests
+ORDER BY d.day, d.account LIMIT :days;
+
+-- name: mark_requested!
+UPDATE recon.day d SET requested_at = now(), requests = requests + 1
+FROM unnest(:account::text[], :day::date[]) AS asked(account, day)
+WHERE d.account = asked.account AND d.day = asked.day;
+
+-- name: open_days!
+-- Closed days that nothing happened on are reconciled too: nothing is also a result.
+INSERT INTO recon.day (account, day)
+SELECT account, day::date
+FROM unnest(:account::text[], :first_day::date[], :last_closed::date[])
+    AS a(account, first_day, last_closed),
+    generate_series(first_day, last_closed, interval '1 day') AS day
+ON CONFLICT DO NOTHING;
+
+-- name: lock_account$
+-- Days of one account are reconciled one after another.
+SELECT pg_advisory_xact_lock(hashtextextended('recon:' || :account, 0));
+
+-- name: note_snapshot!
+-- What the internal snapshot has taken in; news after it leaves the day due.
+INSERT INTO recon.day AS known (account, day, snapshot_generation) VALUES (:account, :day, 1)
+ON CONFLICT (account, day) DO UPDATE SET snapshot_generation = known.generation;
+
+-- name: mark_done!
+UPDATE recon.day SET done_generation = snapshot_generation WHERE account = :account AND day = :day;
+
+-- name: known_file^
+SELECT id, name, received_at FROM recon.source_file WHERE account = :account AND sha256 = :sha256;
+
+-- name: add_file$
+INSERT INTO recon.source_file (account, provider, name, sha256, lines, totals)
+VALUES (:account, :provider, :name, :sha256, :lines, :totals::jsonb) RETURNING id;
+
+-- name: make_line_table#
+CREATE TEMP TABLE IF NOT EXISTS incoming_line (LIKE recon.provider_transactions)
+    ON COMMIT DELETE ROWS;
+
+-- name: conflicting_lines
+-- The same line id with other amounts is a contradiction, not news.
+SELECT i.entry_id, i.line_no, known.line_no AS known_line, f.name AS known_file
+FROM incoming_line i
+JOIN recon.provider_transactions known USING (account, entry_id)
+JOIN recon.source_file f ON f.id = known.file_id
+WHERE (i.kind, i.amount_minor, i.fee_minor, i.net_minor, i.currency, i.occurred_at)
+    IS DISTINCT FROM (known.kind, known.amount_minor, known.fee_minor, known.net_minor,
+        known.currency, known.occurred_at)
+ORDER BY i.line_no LIMIT 5;
+
+-- name: add_lines
+WITH added AS (
+    INSERT INTO recon.provider_transactions SELECT * FROM incoming_line
+    ON CONFLICT (account, entry_id) DO NOTHING RETURNING day
+)
+SELECT day, count(*) AS lines FROM added GROUP BY day ORDER BY day;
+
+-- name: forget_moved!
+-- Entries that were on another day when that day was read last.
+DELETE FROM recon.internal_transactions
+WHERE account = :account AND day <> :day AND entry_id = ANY (:entry_ids::text[]);
+
+-- name: day_internal
+SELECT * FROM recon.internal_transactions WHERE account = :account AND day = :day
+ORDER BY entry_id;
+
+-- name: day_provider
+SELECT * FROM recon.provider_transactions WHERE account = :account AND day = :day
+ORDER BY entry_id;
+
+-- name: day_files
+SELECT DISTINCT f.name, f.sha256, f.received_at FROM recon.provider_transactions p
+JOIN recon.source_file f ON f.id = p.file_id
+WHERE p.account = :account AND p.day = :day ORDER BY f.name;
+
+-- name: previous_run^
+-- The run whose carry-out this day takes in.
+SELECT day, carry_out_hash FROM recon.run WHERE account = :account AND day < :day
+ORDER BY day DESC LIMIT 1;
+
+-- name: carried_internal
+SELECT i.* FROM recon.carry c JOIN recon.internal_transactions i USING (account, entry_id)
+WHERE c.account = :account AND c.day = :previous AND c.side = 'internal' AND i.day < :day
+ORDER BY i.entry_id;
+
+-- name: carried_provider
+SELECT p.* FROM recon.carry c JOIN recon.provider_transactions p USING (account, entry_id)
+WHERE c.account = :account AND c.day = :previous AND c.side = 'provider' AND p.day < :day
+ORDER BY p.entry_id;
+
+-- name: stale_days!
+-- Later days took in what this one carries out: when that changed, they are due again.
+UPDATE recon.day d SET generation = generation + 1, requests = 0, requested_at = NULL
+FROM recon.run r
+WHERE r.account = :account AND r.day = (
+        SELECT min(day) FROM recon.run WHERE account = :account AND day > :day)
+    AND d.account = r.account AND d.day = r.day AND r.carry_in_hash <> :carry_out_hash;
+
+-- name: withdraw_later_claims!
+-- A later day may hold an entry that belongs to this one; it is due again (stale_days).
+DELETE FROM recon.match_members m
+WHERE m.account = :account AND m.day > :day AND m.match_id IN (
+    SELECT later.match_id FROM recon.match_members later
+    JOIN unnest(:side::text[], :entry_id::text[]) AS now(side, entry_id)
+        ON later.side = now.side AND later.entry_id = now.entry_id
+    WHERE later.account = :account AND later.day > :day);
+
+-- name: forget_orphaned_matches!
+DELETE FROM recon.payment_matches m
+WHERE m.account = :account AND m.day > :day AND NOT EXISTS (
+    SELECT 1 FROM recon.match_members x WHERE x.account = m.account AND x.match_id = m.match_id);
+
+-- name: save_run!
+INSERT INTO recon.run (account, day, run_id, verdict, summary, rules_hash, input_hash,
+    carry_in_hash, carry_out_hash)
+VALUES (:account, :day, :run_id, :verdict, :summary::jsonb, :rules_hash, :input_hash,
+    :carry_in_hash, :carry_out_hash)
+ON CONFLICT (account, day) DO UPDATE SET run_id = excluded.run_id, verdict = excluded.verdict,
+    summary = excluded.summary, rules_hash = excluded.rules_hash,
+    input_hash = excluded.input_hash, carry_in_hash = excluded.carry_in_hash,
+    carry_out_hash = excluded.carry_out_hash, report = NULL, finished_at = now();
+
+-- name: set_report!
+UPDATE recon.run SET report = :report WHERE account = :account AND day = :day;
+
+-- name: runs
+SELECT account, day, verdict, summary, report, finished_at FROM recon.run
+WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
+ORDER BY account, day;

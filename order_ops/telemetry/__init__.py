@@ -1,0 +1,1 @@
+"""Logging today; metrics and health beside it."""
