@@ -27,6 +27,9 @@ class Program:
     stop_group: bool = True
     """Whether SIGTERM goes to its children too. Not for Erlang: the virtual machine
     aborts when its helper dies first, instead of closing its files."""
+    waits: bool = False
+    """Whether it is started once the programs before it are ready: a client that finds
+    no broker backs off, and would then come up long after the broker did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ def programs(home: Path, ports: Ports, *, postgres: bool, node: bool, amqp: bool
         ),
         Program("webserver", (_script("dagster-webserver"), *workspace, *listen, webserver)),
         Program("daemon", (_script("dagster-daemon"), "run", *workspace)),
-        Program("consumer", (_script("order-ops"), "consume")),
-        Program("relay", (_script("order-ops"), "relay")),
+        Program("consumer", (_script("order-ops"), "consume"), waits=True),
+        Program("relay", (_script("order-ops"), "relay"), waits=True),
     ]
     return [program for program in everything if wanted.get(program.name, True)]
 
@@ -118,6 +121,7 @@ def _program(home: Path, place: int, program: Program) -> str:
         f"program:{program.name}",
         command=shlex.join(program.command),
         priority=place * 10,
+        autostart=str(not program.waits).lower(),
         autorestart="true",
         startsecs=2,
         startretries=RETRIES,

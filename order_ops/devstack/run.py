@@ -20,7 +20,7 @@ def run(command: Sequence[str], *, broker: bool) -> int:
     """Run `command` with the services' variables and this Python's scripts on the PATH."""
     scripts = str(Path(sys.executable).parent)
     with (
-        tempfile.TemporaryDirectory(prefix="order-ops-", dir="/tmp") as folder,  # noqa: S108
+        tempfile.TemporaryDirectory(prefix="order-ops-", dir="/tmp") as folder,
         embedded(Path(folder), broker=broker) as services,
     ):
         path = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])

@@ -118,6 +118,8 @@ def _launch(home: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
 
 def _announce(home: Path, wanted: list[Program], ports: Ports, console: Console) -> None:
     for program in wanted:
+        if program.waits:
+            _start(home, program)
         with console.status(f"waiting for {program.name}"):
             try:
                 wait_until(lambda p=program: _ready(home, p, ports), READY_TIMEOUT, program.name)  # type: ignore[misc]
@@ -125,7 +127,7 @@ def _announce(home: Path, wanted: list[Program], ports: Ports, console: Console)
                 log = log_file(home, program.name)
                 console.print(f"[red]✘[/] {program.name:12} not up yet, still trying: see {log}")
                 continue
-        console.print(f"[green]✔[/] {program.name:12} pid {_pids(home).get(program.name)}")
+        console.print(f"[green]✔[/] {program.name:12} pid {program_pids(home).get(program.name)}")
     console.print(f"\nUI    [bold]http://{LOOPBACK}:{ports.webserver}[/]")
     console.print(f"logs  {home / 'logs'}")
     console.print(f"shell . {home / 'env'}   (then any dagster or order-ops command)")
@@ -134,7 +136,7 @@ def _announce(home: Path, wanted: list[Program], ports: Ports, console: Console)
 
 def _ready(home: Path, program: Program, ports: Ports) -> bool:
     """Whether a program does its work, as far as one can see it from outside."""
-    if program.name not in _pids(home):
+    if program.name not in program_pids(home):
         return False
     match program.name:
         case "postgres":
@@ -159,12 +161,12 @@ def _http_ok(url: str) -> bool:
 
 def _watch(home: Path, supervisord: subprocess.Popen[bytes], console: Console) -> int:
     """Say what restarts, until supervisord ends by itself, which it should not."""
-    before = _pids(home)
+    before = program_pids(home)
     while True:
         try:
             supervisord.wait(timeout=1)
         except subprocess.TimeoutExpired:
-            now = _pids(home)
+            now = program_pids(home)
             for name, pid in now.items():
                 if before.get(name, pid) != pid:
                     console.print(f"[yellow]↻[/] {name:12} restarted, pid {before[name]} -> {pid}")
@@ -174,11 +176,20 @@ def _watch(home: Path, supervisord: subprocess.Popen[bytes], console: Console) -
             return 1
 
 
-def _pids(home: Path) -> dict[str, int]:
-    """The pid of every program that has run for its first two seconds."""
+def _server(home: Path) -> xmlrpc.client.ServerProxy:
     transport = SupervisorTransport(None, None, f"unix://{_socket(home)}")
+    return xmlrpc.client.ServerProxy("http://127.0.0.1", transport)  # the socket, not the address
+
+
+def _start(home: Path, program: Program) -> None:
+    with suppress(xmlrpc.client.Fault), _server(home) as server:
+        server.supervisor.startProcess(program.name, False)
+
+
+def program_pids(home: Path) -> dict[str, int]:
+    """The pid of every program that has run for its first two seconds."""
     try:
-        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport) as server:
+        with _server(home) as server:
             states = server.supervisor.getAllProcessInfo()
     except (OSError, xmlrpc.client.Error):
         return {}

@@ -176,3 +176,9 @@ def _connection_lost(worker: Worker) -> bool:
     except Exception:
         return True
     return False
+
+
+def has_due(pool: Engine) -> bool:
+    """Whether any staged event is due; cheap."""
+    with transaction(pool) as conn:
+        return bool(intake.has_due(conn))

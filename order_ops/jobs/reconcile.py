@@ -23,6 +23,7 @@ from order_ops.reconciliation import frames
 from order_ops.reconciliation.core import reconcile
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import Rules
+from order_ops.reconciliation.summary import Summary, summarise
 from order_ops.store import results
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.queries import recon
@@ -56,7 +57,7 @@ class DayResult:
     account_day: AccountDay
     result: Reconciliation
     input_hash: str
-    summary: dict[str, Any]
+    summary: Summary
 
 
 def snapshot_internal(pool: Engine, mapping: Mapping, account_day: AccountDay) -> Inputs:
@@ -112,7 +113,7 @@ def reconcile_day(
             account_day,
             result,
             _hash(internal, provider, carried_internal, carried_provider),
-            summary(result),
+            summarise(result),
         )
         carried = [pl.concat([carried_internal, internal]), pl.concat([carried_provider, provider])]
         carry_in = previous.carry_out_hash if previous else ""
@@ -157,35 +158,16 @@ def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
     }
 
 
-def summary(result: Reconciliation) -> dict[str, Any]:
-    """Verdict, matches, breaks by class and the bridge's ends, as plain JSON values."""
-    bridge: dict[str, dict[str, int]] = {}
-    ends = {"internal_total": "internal", "provider_total": "provider", "residual": "residual"}
-    for row in result.bridge.iter_rows(named=True):
-        if row["line"] in ends:
-            bridge.setdefault(row["currency"], {})[ends[row["line"]]] = row["amount_minor"]
-    return {
-        "verdict": result.verdict,
-        "matched": result.matched,
-        "breaks": _by_class(result.breaks, "break"),
-        "pending": _by_class(result.breaks, "pending"),
-        "bridge": bridge,
-    }
-
-
-def _by_class(breaks: pl.DataFrame, status: str) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for row in breaks.filter(pl.col("status") == status).iter_rows(named=True):
-        entry = found.setdefault(row["class"], {"count": 0, "amount_minor": {}})
-        entry["count"] += 1
-        amounts = entry["amount_minor"]
-        amounts[row["currency"]] = amounts.get(row["currency"], 0) + row["at_stake_minor"]
-    return dict(sorted(found.items()))
+def entries_matched_twice(pool: Engine, account: str) -> int:
+    """Entries of an account that stand in two matches, over all days: 0, unless something is wrong."""
+    with transaction(pool) as conn:
+        return int(recon.entries_matched_twice(conn, account=account))
 
 
 def _frame(rows: Sequence[Any], contract: Any) -> pl.DataFrame:
     schema = {name: _POLARS.get(name, pl.String()) for name in contract}
-    return pl.DataFrame([[getattr(row, name) for name in schema] for row in rows], schema, orient="row")
+    cells = [[getattr(row, name) for name in schema] for row in rows]
+    return pl.DataFrame(cells, schema, orient="row")
 
 
 def _inputs(frame: pl.DataFrame) -> Inputs:

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from order_ops.domain.failures import RetryPolicy
+from order_ops.mapping import Events
 from order_ops.messaging import topology
 from order_ops.messaging.publisher import Outgoing, Publisher, PublishError
 from order_ops.store.engine import transaction
@@ -31,8 +32,9 @@ _IDLE_S = 0.5
 class Relay:
     """Publishes the outbox until stopped."""
 
-    def __init__(self, pool: Engine, amqp_url: str) -> None:
+    def __init__(self, pool: Engine, amqp_url: str, events: Events) -> None:
         self._pool = pool
+        self._events = events
         self._amqp_url = amqp_url
         self._owner = f"{socket.gethostname()}:{getpid()}"
         self._stopping = threading.Event()
@@ -56,6 +58,7 @@ class Relay:
 
     def _session(self) -> None:
         """One connection's life: holds the lease while it publishes."""
+        topology.ensure(self._amqp_url, self._events)
         publisher = Publisher(self._amqp_url)
         try:
             while not self._stopping.is_set():

@@ -10,6 +10,8 @@ Same on RabbitMQ 3.10 and 4.x.
 
 from typing import Any
 
+import pika
+
 from order_ops.mapping import Events
 
 QUEUES = {
@@ -68,6 +70,12 @@ def declare(channel: Any, events: Events) -> None:
         channel.queue_declare(name, durable=True, arguments=queue_arguments())
     for key, queue_class in events.routing.items():
         channel.queue_bind(QUEUES[queue_class], events.exchange.name, key)
+
+
+def ensure(amqp_url: str, events: Events) -> None:
+    """Declare everything over a connection of its own."""
+    with pika.BlockingConnection(pika.URLParameters(amqp_url)) as connection:
+        declare(connection.channel(), events)
 
 
 def _declare_own(channel: Any) -> None:

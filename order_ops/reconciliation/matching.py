@@ -13,7 +13,7 @@ import narwhals as nw
 from narwhals.typing import FrameT
 
 from order_ops.reconciliation.classes import RANK, ranked
-from order_ops.reconciliation.frames import ENTRY
+from order_ops.reconciliation.frames import ENTRY, computed
 
 THEIRS = "_provider"
 """Suffix of the provider's columns in a pair."""
@@ -58,6 +58,7 @@ def match(internal: FrameT, provider: FrameT, passes: Sequence[str]) -> Matching
     Within a pass our succeeded entries come first: a failed attempt that shares its reference with
     the one that succeeded must not make it ambiguous.
     """
+    internal, provider = computed(internal), computed(provider)
     known = internal.filter(~nw.col("provider_ref").is_null()).select("provider_ref")
     settled = internal.filter(nw.col("status") == "succeeded")
     unsettled = internal.filter(nw.col("status") != "succeeded")
@@ -90,8 +91,8 @@ def _run(step: Step, internal: FrameT, provider: FrameT) -> Matching[FrameT]:
     theirs, theirs_aside = _set_aside(step, alone.provider_left, crowds, "provider")
     again = _pair(step, ours, theirs) if step.finds_twins else None
     return Matching(
-        pairs=alone.pairs if again is None else nw.concat([alone.pairs, again.pairs]),
-        aside=nw.concat([ours_aside, theirs_aside]),
+        pairs=alone.pairs if again is None else computed(nw.concat([alone.pairs, again.pairs])),
+        aside=computed(nw.concat([ours_aside, theirs_aside])),
         internal_left=ours if again is None else again.internal_left,
         provider_left=theirs if again is None else again.provider_left,
     )
@@ -110,6 +111,7 @@ def _pair(step: Step, internal: FrameT, provider: FrameT) -> _Paired[FrameT]:
     both = ours.filter(nw.col("alone")).join(
         theirs.filter(nw.col("alone")), on=list(step.key), how="full", suffix=THEIRS
     )
+    both = computed(both)
     no_ours, no_theirs = nw.col("entry_id").is_null(), nw.col("entry_id" + THEIRS).is_null()
     columns = [*ENTRY, *(name + THEIRS for name in ENTRY)]
     return _Paired(

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 
 from order_ops.devstack import broker, postgres, processes, services
 from order_ops.devstack.waiting import wait_until
+from order_ops_tests.integration.leftovers import left_of
 
 
 @pytest.fixture
@@ -42,19 +43,6 @@ def query(url: str, statement: str) -> object:
             return result.scalar() if result.returns_rows else None
     finally:
         engine.dispose()
-
-
-def left_of(home: Path) -> list[str]:
-    """Every process whose command line or environment names `home`."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = [*process.cmdline(), *process.environ().values()]
-        except psutil.Error:
-            continue
-        if process.pid != os.getpid() and any(str(home) in word for word in words):
-            found.append(f"{process.pid} {process.name()}")
-    return found
 
 
 def test_both_drivers_reach_their_database(home: Path) -> None:

@@ -132,3 +132,6 @@ WHERE inbox.id = outcome.id;
 SELECT state, count(*) AS messages, sum(copies) AS copies FROM intake.inbox
 WHERE tenant_id IS NOT DISTINCT FROM COALESCE(:tenant_id, tenant_id)
 GROUP BY state ORDER BY state;
+
+-- name: parked_bodies
+SELECT body FROM intake.inbox WHERE state = 'parked';

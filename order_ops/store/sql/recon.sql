@@ -145,3 +145,38 @@ UPDATE recon.run SET report = :report WHERE account = :account AND day = :day;
 SELECT account, day, verdict, summary, report, finished_at FROM recon.run
 WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
 ORDER BY account, day;
+
+-- name: entries_matched_twice$
+-- From the matches as analysts see them, not from the key that forbids it.
+SELECT count(*) FROM (
+    SELECT side, entry_id FROM recon.match_members m
+    JOIN recon.payment_matches p USING (account, match_id)
+    WHERE m.account = :account GROUP BY side, entry_id HAVING count(*) > 1
+) twice;
+
+-- name: standing_breaks
+-- Breaks that nothing has resolved up to a day: the latest word on each, unless one of its
+-- entries was matched on a later day.
+SELECT account, day, break_id, class AS break_class, currency, at_stake_minor FROM (
+    SELECT DISTINCT ON (account, break_id) * FROM recon.reconciliation_breaks
+    WHERE account = ANY (:account::text[]) AND day <= :day
+    ORDER BY account, break_id, day DESC
+) latest
+WHERE latest.status = 'break' AND NOT EXISTS (
+    SELECT 1 FROM recon.break_members b
+    JOIN recon.match_members m USING (account, side, entry_id)
+    WHERE b.account = latest.account AND b.day = latest.day AND b.break_id = latest.break_id
+        AND m.day > latest.day AND m.day <= :day)
+ORDER BY account, at_stake_minor DESC, break_id;
+
+-- name: break_members_of
+SELECT b.day, b.break_id, b.side, b.entry_id FROM recon.break_members b
+WHERE b.account = :account ORDER BY b.break_id, b.side, b.entry_id;
+
+-- name: matched_pairs
+SELECT i.entry_id AS internal_id, p.entry_id AS provider_id, i.day
+FROM recon.match_members i
+JOIN recon.match_members p ON p.account = i.account AND p.match_id = i.match_id
+    AND p.side = 'provider'
+WHERE i.account = ANY (:account::text[]) AND i.side = 'internal'
+    AND i.day BETWEEN :first_day AND :last_day;

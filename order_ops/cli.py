@@ -1,0 +1,190 @@
+"""The command line: every command, thin. What a command does is in `jobs` or `devstack`.
+
+Errors that a person can mend are printed as one message, without a traceback,
+with exit status 2; heavy imports wait until a command needs them.
+"""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from order_ops.mapping import MappingError, load_mapping
+from order_ops.settings import SettingsError, get_settings
+
+app = typer.Typer(
+    name="order-ops",
+    help="Background jobs of an order service that have to be right.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_console = Console()
+_errors = Console(stderr=True)
+
+Home = Annotated[
+    Path,
+    typer.Option(envvar="ORDER_OPS_HOME", help="Folder for embedded servers, logs and reports."),
+]
+_HOME = Path(".order_ops")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Print an error that a person can mend, and exit with 2."""
+    try:
+        yield
+    except Exception as error:
+        if not _mendable(error):
+            raise
+        _errors.print(f"[bold red]order-ops:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def _mendable(error: Exception) -> bool:
+    """Errors whose message says what is wrong, where, and what to do."""
+    names = {base.__name__ for base in type(error).__mro__}
+    told = {"ReportError", "RulesError", "InternalFileError", "DevstackError"}
+    return isinstance(error, SettingsError | MappingError) or bool(names & told)
+
+
+@app.command()
+def up(home: Home = _HOME) -> None:
+    """Run everything: servers, Dagster's UI and daemon, consumer, relay. Ctrl-C stops it."""
+    from order_ops.devstack.supervisor import up as run  # noqa: PLC0415
+
+    with _explained():
+        raise typer.Exit(run(home))
+
+
+@app.command()
+def demo(
+    home: Home = _HOME,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file.")
+    ] = None,
+) -> None:
+    """Play a shop's day through the real code path, and print the verdict."""
+    from order_ops.devstack.demo import run  # noqa: PLC0415
+
+    with _explained():
+        outcome = run(home, _console)
+        if json_file is not None:
+            json_file.write_text(json.dumps(outcome.figures, indent=2) + "\n", encoding="utf-8")
+    raise typer.Exit(0 if outcome.as_labelled else 1)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this release's schema."""
+    from order_ops.store import migrate as migrations  # noqa: PLC0415
+
+    with _explained():
+        url = get_settings().database_url
+        before, head = migrations.pending(url)
+        migrations.upgrade(url)
+    done = "is at" if before == head else f"went from {before or 'nothing'} to"
+    _console.print(f"The database {done} revision {head}.")
+
+
+@app.command()
+def consume() -> None:
+    """Take messages from the broker into the inbox, until stopped."""
+    from order_ops.jobs.consume import make_consumer  # noqa: PLC0415
+
+    with _explained():
+        consumer = make_consumer(get_settings())
+    _run_process("consumer", consumer.run, consumer.stop)
+
+
+@app.command()
+def relay() -> None:
+    """Publish the outbox to the broker, until stopped."""
+    from order_ops.jobs.relay import Relay  # noqa: PLC0415
+    from order_ops.store.engine import engine  # noqa: PLC0415
+
+    with _explained():
+        settings = get_settings()
+        if settings.amqp_url is None:
+            raise SettingsError("ORDER_OPS_AMQP_URL: is not set: the relay needs a broker")
+        events = load_mapping(settings.mapping).events
+        made = Relay(engine(settings), settings.amqp_url, events)
+    _run_process("relay", made.run, made.stop)
+
+
+def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
+    """A long-running process: JSON logs, and a clean end on SIGTERM and Ctrl-C."""
+    from order_ops.telemetry.logs import configure  # noqa: PLC0415
+
+    configure(name)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop())
+    run()
+
+
+@app.command()
+def ingest(
+    file: Annotated[Path, typer.Argument(help="The provider's file.")],
+    account: Annotated[str, typer.Option(help="The provider account it is of.")],
+) -> None:
+    """Store a provider file; the days it has lines of are then reconciled."""
+    from order_ops.jobs.ingest import ingest as run  # noqa: PLC0415
+    from order_ops.store.engine import engine  # noqa: PLC0415
+
+    with _explained():
+        settings = get_settings()
+        found = load_mapping(settings.mapping).account(account)
+        done = run(engine(settings), found, file)
+    if done.known_since:
+        _console.print(f"{done.name} is known since {done.known_since}: nothing changed.")
+        return
+    new = sum(done.new_by_day.values())
+    _console.print(f"{done.name}: {done.lines} lines, {new} of them new.")
+    for day, lines in sorted(done.new_by_day.items()):
+        _console.print(f"  {day}: {lines} lines; the day will be reconciled.")
+
+
+@app.command()
+def reconcile(  # noqa: PLR0913 - one option each
+    internal: Annotated[Path, typer.Option(help="Our payments, CSV or Parquet.")],
+    provider: Annotated[str, typer.Option(help="PROVIDER:FILE, such as stripe:report.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables and report.")],
+    rules: Annotated[Path | None, typer.Option(help="Matching rules, YAML.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the summary to this file.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="A name for the account.")] = "files",
+    time_zone: Annotated[str, typer.Option(help="Accounting time zone.")] = "UTC",
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Close the files as of this day; default: today."),
+    ] = None,
+) -> None:
+    """Reconcile files against files: the same core, no server needed."""
+    from order_ops.jobs.reconcile_files import reconcile_files  # noqa: PLC0415
+
+    with _explained():
+        done: Any = reconcile_files(
+            internal,
+            provider,
+            rules=rules,
+            account=account,
+            time_zone=time_zone,
+            as_of=as_of.date() if as_of else None,
+            out=out,
+        )
+        if json_file is not None:
+            json_file.write_text(json.dumps(done.summary, indent=2) + "\n", encoding="utf-8")
+    _console.print(done.sentence)
+    _console.print(f"Verdict {done.summary['verdict']}; report and tables in {out}.")
+
+
+if __name__ == "__main__":
+    app()

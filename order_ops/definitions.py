@@ -1,0 +1,25 @@
+"""What Dagster loads: the table of contents of order_ops' assets, jobs and triggers."""
+
+import dagster as dg
+
+from order_ops.orchestration import jobs, schedules, sensors
+from order_ops.orchestration.assets import reconciliation
+from order_ops.orchestration.resources import OrderOps
+
+defs = dg.Definitions(
+    assets=[
+        reconciliation.provider_transactions,
+        reconciliation.internal_transactions,
+        reconciliation.reconcile_payments,
+    ],
+    jobs=[
+        jobs.apply_order_events_job,
+        jobs.expire_orders_job,
+        jobs.handle_run_failure_job,
+        jobs.reconcile_payments_job,
+    ],
+    schedules=[schedules.reconcile_payments_schedule, schedules.expire_orders_schedule],
+    sensors=[sensors.staging_sensor, sensors.changed_days_sensor, sensors.run_failure_sensor],
+    resources={"order_ops": OrderOps(), "io_manager": dg.mem_io_manager},
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,176 @@
+"""The reconciliation assets: inputs of both sides, then matches, breaks and bridge together.
+
+Matches, breaks and bridge are one result, written in one transaction: one
+asset definition that cannot be materialised in part, with its checks. Each
+partition is an accounting day of a provider account.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from order_ops.domain.failures import DATABASE
+from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.orchestration.partitions import account_days
+from order_ops.orchestration.resources import OrderOps
+from order_ops.orchestration.retries import failures_by_kind
+
+if TYPE_CHECKING:
+    from order_ops.jobs.reconcile import DayResult, Inputs
+
+GROUP = "reconciliation"
+OWNERS = ["team:finance-operations"]
+
+
+@dg.asset(
+    partitions_def=account_days,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"postgres"},
+    description="The provider's lines of the day, as its files have brought them so far.",
+)
+def provider_transactions(
+    context: dg.AssetExecutionContext, order_ops: OrderOps
+) -> dg.MaterializeResult:
+    """recon.provider_transactions of the partition: pinned by its hash."""
+    from order_ops.jobs.reconcile import read_provider  # noqa: PLC0415 - dataframes
+
+    with failures_by_kind(context, DATABASE):
+        account_day = AccountDay.parse(context.partition_key)
+        return _inputs(read_provider(order_ops.pool, account_day))
+
+
+@dg.asset(
+    partitions_def=account_days,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"postgres"},
+    description="Our payments and refunds of the day, read through the mapping.",
+)
+def internal_transactions(
+    context: dg.AssetExecutionContext, order_ops: OrderOps
+) -> dg.MaterializeResult:
+    """recon.internal_transactions of the partition: a snapshot of the internal source."""
+    from order_ops.jobs.reconcile import snapshot_internal  # noqa: PLC0415 - dataframes
+
+    with failures_by_kind(context, DATABASE):
+        account_day = AccountDay.parse(context.partition_key)
+        return _inputs(snapshot_internal(order_ops.pool, order_ops.mapping, account_day))
+
+
+@dg.multi_asset(
+    name="reconcile_payments",
+    partitions_def=account_days,
+    specs=[
+        dg.AssetSpec(
+            name,
+            deps=[provider_transactions, internal_transactions],
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"postgres", "polars"},
+            description=description,
+        )
+        for name, description in (
+            ("payment_matches", "Which of our payments is which provider line, and by what rule."),
+            ("reconciliation_breaks", "Every difference, named, with the money at stake."),
+            ("reconciliation_bridge", "From our total to the provider's, line by line."),
+        )
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "bridge_closes_to_zero",
+            asset="reconciliation_bridge",
+            partitions_def=account_days,
+            description="Our total, the breaks and what is pending make the provider's total.",
+        ),
+        dg.AssetCheckSpec(
+            "entries_matched_once",
+            asset="payment_matches",
+            partitions_def=account_days,
+            description="No entry of either side is in two matches, on any day.",
+        ),
+    ],
+)
+def reconcile_payments(
+    context: dg.AssetExecutionContext, order_ops: OrderOps
+) -> Iterator[dg.MaterializeResult]:
+    """Reconcile the partition; see `order_ops.jobs.reconcile`."""
+    from order_ops.jobs import reconcile  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.report import write_report  # noqa: PLC0415 - plots
+
+    with failures_by_kind(context, DATABASE):
+        account_day = AccountDay.parse(context.partition_key)
+        done = reconcile.reconcile_day(
+            order_ops.pool, order_ops.mapping, order_ops.rules(), account_day, context.run_id
+        )
+        report = write_report(order_ops.pool, order_ops.settings.home, done)
+        twice = reconcile.entries_matched_twice(order_ops.pool, account_day.account)
+    yield _matches(done, twice)
+    yield _breaks(done, str(report))
+    yield _bridge(done)
+
+
+def _inputs(inputs: "Inputs") -> dg.MaterializeResult:
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": inputs.entries,
+            "amount_minor": inputs.amount_minor,
+            "sha256": inputs.sha256,
+        },
+        data_version=dg.DataVersion(inputs.sha256[:32]),
+    )
+
+
+def _matches(done: "DayResult", twice: int) -> dg.MaterializeResult:
+    check = dg.AssetCheckResult(
+        check_name="entries_matched_once",
+        asset_key="payment_matches",
+        passed=twice == 0,
+        metadata={"entries_matched_twice": twice},
+    )
+    return dg.MaterializeResult(
+        asset_key="payment_matches",
+        metadata={
+            "dagster/row_count": done.result.matches.height,
+            "matched": done.result.matched,
+            "verdict": done.result.verdict,
+        },
+        check_results=[check],
+    )
+
+
+def _breaks(done: "DayResult", report: str) -> dg.MaterializeResult:
+    from order_ops.reconciliation.summary import money_sentence  # noqa: PLC0415 - dataframes
+
+    return dg.MaterializeResult(
+        asset_key="reconciliation_breaks",
+        metadata={
+            "dagster/row_count": done.result.breaks.height,
+            "at_stake": dg.MetadataValue.md(money_sentence(done.summary["breaks"])),
+            "breaks": done.summary["breaks"],
+            "pending": done.summary["pending"],
+            "report": dg.MetadataValue.path(report),
+        },
+    )
+
+
+def _bridge(done: "DayResult") -> dg.MaterializeResult:
+    from order_ops.jobs.report import bridge_markdown  # noqa: PLC0415 - plots
+
+    residual = dict(done.result.residual_minor)
+    check = dg.AssetCheckResult(
+        check_name="bridge_closes_to_zero",
+        asset_key="reconciliation_bridge",
+        passed=not any(residual.values()),
+        metadata={"residual_minor": residual},
+    )
+    return dg.MaterializeResult(
+        asset_key="reconciliation_bridge",
+        metadata={
+            "dagster/row_count": done.result.bridge.height,
+            "verdict": done.result.verdict,
+            "bridge": dg.MetadataValue.md(bridge_markdown(done)),
+        },
+        check_results=[check],
+    )

@@ -1,0 +1,82 @@
+"""Failed runs -> dead letters and alerts.
+
+The sensor that asks for this does nothing that can fail; all the work is here,
+where it can be retried. Every failed run that has no dead letter yet is
+handled, not only the one that was named: a burst or a lost request loses none.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from order_ops.domain.failures import DATABASE, FailureKind
+from order_ops.jobs.run_failures import FailedRun, record, unhandled
+from order_ops.orchestration.resources import OrderOps
+from order_ops.orchestration.retries import CATEGORY, ERROR_TYPE, failures_by_kind
+
+LOOK_BACK = timedelta(days=7)
+_PAGE = 200
+
+
+@dg.op(description="Writes a dead letter and an alert for every failed run that has none yet.")
+def handle_run_failure(context: dg.OpExecutionContext, order_ops: OrderOps) -> None:
+    """See `order_ops.jobs.run_failures`."""
+    with failures_by_kind(context, DATABASE):
+        handled = 0
+        for page in _failed_run_pages(context.instance):
+            missing = set(unhandled(order_ops.pool, [run.run_id for run in page]))
+            failed = [_failed(context.instance, run) for run in page if run.run_id in missing]
+            handled += record(order_ops.pool, failed)
+    context.add_output_metadata({"handled": handled})
+
+
+def _failed_run_pages(instance: dg.DagsterInstance) -> list[list[dg.DagsterRun]]:
+    wanted = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE], updated_after=datetime.now(UTC) - LOOK_BACK
+    )
+    pages: list[list[dg.DagsterRun]] = []
+    cursor = None
+    while page := list(instance.get_runs(filters=wanted, cursor=cursor, limit=_PAGE)):
+        pages.append(page)
+        cursor = page[-1].run_id
+    return pages
+
+
+def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun:
+    """What run storage knows of a failure: the step's error, else the run's."""
+    steps = instance.get_records_for_run(
+        run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1, ascending=False
+    ).records
+    if steps and steps[0].event_log_entry.dagster_event is not None:
+        data = steps[0].event_log_entry.dagster_event.step_failure_data
+        known = data.user_failure_data.metadata if data.user_failure_data else {}
+        category, kind = known.get(CATEGORY), known.get(ERROR_TYPE)
+        error = data.error
+        return FailedRun(
+            run_id=run.run_id,
+            job=run.job_name,
+            error_type=str(kind.value) if kind else (error.cls_name if error else "") or "Error",
+            error=_message(data),
+            stack=error.to_string() if error else None,
+            category=FailureKind(category.value) if category else FailureKind.UNKNOWN,
+            config=dict(run.run_config),
+            tags=dict(run.tags),
+        )
+    return FailedRun(
+        run_id=run.run_id,
+        job=run.job_name,
+        error_type="RunFailure",
+        error="the run failed outside of its steps: its worker died, or it could not start",
+        stack=None,
+        category=FailureKind.UNKNOWN,
+        config=dict(run.run_config),
+        tags=dict(run.tags),
+    )
+
+
+def _message(data: object) -> str:
+    user = getattr(data, "user_failure_data", None)
+    error = getattr(data, "error", None)
+    return (user.description if user and user.description else None) or (
+        error.message.strip() if error else "no message"
+    )

@@ -1,0 +1,56 @@
+"""The one resource: what every asset and op gets its pool, mapping and rules from.
+
+Tests override it here and nowhere else.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from order_ops.jobs.apply_events import Worker
+from order_ops.jobs.expiry_acts import Expirer
+from order_ops.jobs.provider_clients import ProviderClients
+from order_ops.mapping import Mapping, load_mapping
+from order_ops.messaging.codec import Codec
+from order_ops.settings import Settings, get_settings
+from order_ops.store.engine import engine
+
+if TYPE_CHECKING:
+    from order_ops.reconciliation.rules import Rules
+
+
+class OrderOps(dg.ConfigurableResource):
+    """Settings, mapping, rules and the database pool of this process."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The environment, validated."""
+        return get_settings()
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """The shop."""
+        return load_mapping(self.settings.mapping)
+
+    @property
+    def pool(self) -> Engine:
+        """The database."""
+        return engine(self.settings)
+
+    def rules(self) -> "Rules":
+        """Matching rules; imported here, since dataframes take a second to load."""
+        from order_ops.reconciliation.rules import load_rules  # noqa: PLC0415
+
+        return load_rules(self.settings.rules)
+
+    def worker(self, run_id: str) -> Worker:
+        """Who applies events in this run."""
+        codec = Codec(self.mapping.events, self.settings.message_limit_bytes)
+        return Worker(self.pool, codec, self.settings, self.mapping, run_id)
+
+    def expirer(self, run_id: str) -> Expirer:
+        """Who expires orders in this run."""
+        clients = ProviderClients(self.settings, self.mapping)
+        return Expirer(self.pool, self.mapping, clients, run_id, self.settings.expiry_grace_s)

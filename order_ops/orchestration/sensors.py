@@ -1,0 +1,84 @@
+"""Sensors: one cheap question each, and a run only when there is work.
+
+No sensor has a cursor over ids (ids commit out of order) and none does work of
+its own: a lost run costs a delay, since the work is asked for again.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from order_ops.jobs import reconciliation_days
+from order_ops.jobs.apply_events import has_due
+from order_ops.orchestration.jobs import (
+    apply_order_events_job,
+    handle_run_failure_job,
+    reconcile_payments_job,
+)
+from order_ops.orchestration.resources import OrderOps
+from order_ops.store.engine import transaction
+
+LIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def live_runs(instance: dg.DagsterInstance, job: str) -> int:
+    """How many runs of a job are queued or running."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=LIVE))
+
+
+@dg.sensor(
+    name="staging_sensor",
+    job=apply_order_events_job,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Staged events that are due, and nobody applying them -> a run.",
+)
+def staging_sensor(
+    context: dg.SensorEvaluationContext, order_ops: OrderOps
+) -> dg.RunRequest | dg.SkipReason:
+    """One run applies thousands of events."""
+    if not has_due(order_ops.pool):
+        return dg.SkipReason("no staged event is due")
+    if live_runs(context.instance, apply_order_events_job.name):
+        return dg.SkipReason("a run is applying events already")
+    return dg.RunRequest()
+
+
+@dg.sensor(
+    name="changed_days_sensor",
+    job=reconcile_payments_job,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Closed days with news (a file, a late event, an earlier day) -> reconcile them.",
+)
+def changed_days_sensor(order_ops: OrderOps) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Days are recorded as asked for; asked again when no run has taken them in."""
+    with transaction(order_ops.pool) as conn:
+        due = reconciliation_days.take_due(conn, order_ops.mapping, datetime.now(UTC))
+    if not due:
+        yield dg.SkipReason("no closed day has news")
+    for account_day in due:
+        yield dg.RunRequest(partition_key=account_day.key)
+
+
+@dg.run_failure_sensor(
+    name="run_failure_sensor",
+    request_job=handle_run_failure_job,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="A failed run -> handle_run_failure_job. Nothing in here can fail.",
+)
+def run_failure_sensor(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
+    """A sensor that raises here would lose the failure for good."""
+    if context.dagster_run.job_name == handle_run_failure_job.name:
+        return dg.SkipReason("the handler's own failure is handled by its next run")
+    return dg.RunRequest(
+        run_key=f"failure:{context.dagster_run.run_id}", job_name=handle_run_failure_job.name
+    )
