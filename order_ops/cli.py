@@ -152,7 +152,7 @@ def ingest(
 
 
 @app.command()
-def reconcile(  # noqa: PLR0913 - one option each
+def reconcile(
     internal: Annotated[Path, typer.Option(help="Our payments, CSV or Parquet.")],
     provider: Annotated[str, typer.Option(help="PROVIDER:FILE, such as stripe:report.csv.")],
     out: Annotated[Path, typer.Option(help="Folder for tables and report.")],
@@ -169,12 +169,13 @@ def reconcile(  # noqa: PLR0913 - one option each
 ) -> None:
     """Reconcile files against files: the same core, no server needed."""
     from order_ops.jobs.reconcile_files import reconcile_files  # noqa: PLC0415
+    from order_ops.reconciliation.rules import load_rules  # noqa: PLC0415
 
     with _explained():
         done: Any = reconcile_files(
             internal,
             provider,
-            rules=rules,
+            rules=load_rules(rules),
             account=account,
             time_zone=time_zone,
             as_of=as_of.date() if as_of else None,

@@ -230,9 +230,10 @@ def _job(
     partition: str | None = None,
 ) -> None:
     """Run a Dagster job in this process, with progress while it works."""
+    from order_ops.definitions import defs  # noqa: PLC0415 - reads the settings
     from order_ops.orchestration.local import run_job  # noqa: PLC0415 - dagster
 
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(run_job, name, partition)
+        running = pool.submit(run_job, defs, name, partition)
         view.watch(what, running, count, total)
         running.result()

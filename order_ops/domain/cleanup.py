@@ -23,13 +23,24 @@ class SeenPayment(Protocol):
     """A payment as the provider reports it; amounts in minor units."""
 
     @property
-    def ref(self) -> str: ...
+    def ref(self) -> str:
+        """The provider's id."""
+        ...
+
     @property
-    def status(self) -> str: ...
+    def status(self) -> str:
+        """requires_payment, processing, succeeded, canceled or unknown."""
+        ...
+
     @property
-    def amount_minor(self) -> int: ...
+    def amount_minor(self) -> int:
+        """Received if it succeeded, else asked for."""
+        ...
+
     @property
-    def currency(self) -> str: ...
+    def currency(self) -> str:
+        """ISO 4217."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ is `order_ops.domain.orders`. `docs/events.md` is generated from this module.
 Amounts are integers in minor units of an ISO 4217 currency, times are UTC.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
@@ -167,8 +167,7 @@ EVENT = TypeAdapter[Event](Annotated[Event, Field(discriminator="type")])
 """Validates a canonical envelope (a dict or JSON) into its event."""
 
 EVENT_TYPES: dict[str, type[_Envelope]] = {
-    model.model_fields["type"].annotation.__args__[0]: model  # type: ignore[union-attr]
-    for model in Event.__args__  # type: ignore[attr-defined]
+    model.model_fields["type"].annotation.__args__[0]: model for model in Event.__args__
 }
 """Every event type a handler exists for, with its model."""
 

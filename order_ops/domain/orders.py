@@ -311,7 +311,7 @@ def _refund_succeeded(order: Order, event: events.RefundSucceededEvent) -> Chang
         "succeeded",
         event.occurred_at,
     )
-    detail = {"refund": data.refund, "amount": data.amount_minor}
+    detail: dict[str, Any] = {"refund": data.refund, "amount": data.amount_minor}
     whole = order.refunded_minor() >= order.paid_minor()
     if whole and (order.state, State.REFUNDED) in LEGAL_MOVES:
         return [
@@ -324,7 +324,7 @@ def _refund_succeeded(order: Order, event: events.RefundSucceededEvent) -> Chang
                 detail=detail,
             )
         ]
-    return [_note(order, event, "partly_refunded", **detail)]
+    return [_note(order, event, "partly_refunded", alert=False, **detail)]
 
 
 def _refund_failed(order: Order, event: events.RefundFailedEvent) -> Changes:

@@ -102,7 +102,7 @@ def _apply(worker: Worker, lanes: Sequence[Key], claim: int) -> Applied:
     try:
         with transaction(worker.pool) as conn:
             return _apply_chunk(worker, conn, lanes, claim)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is one lane's
         if len(lanes) == 1:
             return _record_failure(worker, lanes[0], claim, error)
         log.warning("apply.split", lanes=len(lanes), error=repr(error))
@@ -130,9 +130,7 @@ def _apply_chunk(worker: Worker, conn: Connection, lanes: Sequence[Key], claim: 
     return Applied(Counter(outcome.label for outcome in outcomes), len(held))
 
 
-def _by_lane(
-    conn: Connection, lanes: Sequence[Key], claim: int
-) -> dict[Key, list[StagedEvent]]:
+def _by_lane(conn: Connection, lanes: Sequence[Key], claim: int) -> dict[Key, list[StagedEvent]]:
     found: dict[Key, list[StagedEvent]] = {}
     for row in intake.lane_events(conn, **ledger.keys(lanes), claim=claim):
         staged = StagedEvent(**row._asdict())
@@ -173,7 +171,7 @@ def _connection_lost(worker: Worker) -> bool:
     try:
         with transaction(worker.pool) as conn:
             conn.execute("SELECT 1")
-    except Exception:
+    except Exception:  # noqa: BLE001 - any failure is the answer
         return True
     return False
 

@@ -7,7 +7,7 @@ amounts in minor or major units; the bundled mapping names order_ops' own ledger
 from typing import Any
 
 from sqlalchemy import Select, column, literal, select, table
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.sql.elements import ColumnElement
 
 from order_ops.domain.money import minor_exponent, parse_major
@@ -32,7 +32,7 @@ def read(conn: Connection, mapping: Mapping, account_day: AccountDay) -> list[di
         _column(mapping, "occurred_at") >= start,
         _column(mapping, "occurred_at") < end,
     )
-    compiled = statement.compile(dialect=postgresql.psycopg.dialect())
+    compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
     rows = conn.execute(str(compiled), compiled.params).fetchall()
     return [_row(row._asdict(), mapping, account_day) for row in rows]
 

@@ -119,7 +119,7 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, waiting: Waiting) ->
         return _early(staged, str(reason), waiting)
     except Unreadable as error:
         return _dead(staged, error, FailureKind.PERMANENT, event)
-    except Exception as error:  # a fault in one event must not stop the others
+    except Exception as error:  # noqa: BLE001 - one event must not stop the others
         return failed(staged, error, waiting, event)
     if result.touched is None:
         result.touched = Touched(after, 0)
@@ -163,9 +163,7 @@ def failed(
     return _dead(staged, error, kind, event)
 
 
-def _dead(
-    staged: StagedEvent, error: Exception, kind: FailureKind, event: Event | None
-) -> Outcome:
+def _dead(staged: StagedEvent, error: Exception, kind: FailureKind, event: Event | None) -> Outcome:
     money = event is not None and event.type in MONEY_EVENTS
     letter = DeadLetter(
         origin="event",

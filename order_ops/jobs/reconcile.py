@@ -121,9 +121,7 @@ def reconcile_day(
     return done
 
 
-def _store(
-    conn: Connection, done: DayResult, carry_in: str, carry_out: str, run_id: str
-) -> None:
+def _store(conn: Connection, done: DayResult, carry_in: str, carry_out: str, run_id: str) -> None:
     at = {"account": done.account_day.account, "day": done.account_day.day}
     members = done.result.match_members
     recon.withdraw_later_claims(
@@ -159,7 +157,7 @@ def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
 
 
 def entries_matched_twice(pool: Engine, account: str) -> int:
-    """Entries of an account that stand in two matches, over all days: 0, unless something is wrong."""
+    """Entries of an account that stand in two matches, over all its days; 0 is right."""
     with transaction(pool) as conn:
         return int(recon.entries_matched_twice(conn, account=account))
 

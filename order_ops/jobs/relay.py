@@ -50,7 +50,7 @@ class Relay:
             try:
                 self._session()
                 failures = 0
-            except Exception as error:  # the relay survives any broker or database error
+            except Exception as error:  # noqa: BLE001 - it survives broker and database
                 failures += 1
                 delay = RETRY.delay_s(min(failures, 10), SystemRandom())
                 log.warning("relay.retry", error=repr(error), in_s=round(delay, 2))

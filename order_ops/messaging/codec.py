@@ -83,9 +83,7 @@ class Codec:
 
     def _envelope(self, message: Message) -> dict[str, Any]:
         body = _parse(message.body)
-        found = {
-            field: _at(path, body, message) for field, path in self._events.envelope.items()
-        }
+        found = {field: _at(path, body, message) for field, path in self._events.envelope.items()}
         kind = found.get("type")
         if isinstance(kind, str):
             found["type"] = self._events.types.get(kind, kind)

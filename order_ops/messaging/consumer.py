@@ -81,7 +81,7 @@ class Consumer:
                 _Session(self._parameters, self._events, self._store, self._limits).run(
                     self._stopping
                 )
-            except Exception as error:  # the consumer survives any broker or database error
+            except Exception as error:  # noqa: BLE001 - it survives broker and database
                 healthy = time.monotonic() - started > _HEALTHY_AFTER_S
                 failures = 1 if healthy else failures + 1
                 delay = RECONNECT.delay_s(min(failures, 10), random)
@@ -163,7 +163,7 @@ class _Session:
             while batch := self._next_batch():
                 self._store([delivery.message for delivery in batch])
                 self._ack(batch[-1].tag)
-        except BaseException as error:  # reported by `run`, on the connection's thread
+        except BaseException as error:  # noqa: BLE001 - raised again by `run`
             self._failure = error
 
     def _ack(self, tag: int) -> None:

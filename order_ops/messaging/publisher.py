@@ -20,9 +20,9 @@ PERSISTENT = 2
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to publish; `message_id` also names it in the answer."""
+    """A message to publish; `message_id` names it when the broker returns it."""
 
-    message_id: str
+    message_id: str | None
     exchange: str
     routing_key: str
     body: bytes
@@ -35,7 +35,7 @@ class Published:
     """What the broker said: positions in the batch that it confirmed, and ids it returned."""
 
     confirmed: list[int]
-    unroutable: list[str]
+    unroutable: list[str | None]
 
 
 class PublishError(ConnectionError):
@@ -51,7 +51,7 @@ class Publisher:
         self._problem: str | None = None
         self._in_flight: dict[int, int] = {}
         self._confirmed: list[int] = []
-        self._unroutable: list[str] = []
+        self._unroutable: list[str | None] = []
         self._next_tag = 1
         parameters = pika.URLParameters(amqp_url)
         parameters.client_properties = {"connection_name": "order_ops publisher"}

@@ -8,14 +8,12 @@ import dagster as dg
 _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
-def run_job(name: str, partition: str | None = None) -> str:
+def run_job(defs: dg.Definitions, name: str, partition: str | None = None) -> str:
     """Execute a job, of one partition if it has partitions; its run id.
 
     Raises:
         Exception: whatever made it fail.
     """
-    from order_ops.definitions import defs  # noqa: PLC0415 - reads the settings
-
     with dg.DagsterInstance.get() as instance:
         done = defs.resolve_job_def(name).execute_in_process(
             instance=instance,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from order_ops.reconciliation.rules import Rules
 
 
-class OrderOps(dg.ConfigurableResource):
+class OrderOps(dg.ConfigurableResource["OrderOps"]):
     """Settings, mapping, rules and the database pool of this process."""
 
     @cached_property

@@ -22,7 +22,9 @@ class Attempted(Protocol):
     """A Dagster context that knows how often its step was retried."""
 
     @property
-    def retry_number(self) -> int: ...
+    def retry_number(self) -> int:
+        """0 on the first attempt."""
+        ...
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def summarise(result: Reconciliation) -> Summary:
     }
 
 
-def by_class(breaks: Any, status: str) -> dict[str, ClassSummary]:  # noqa: ANN401 - any backend
+def by_class(breaks: Any, status: str) -> dict[str, ClassSummary]:
     """Count the breaks of one status by class and sum what is at stake by currency."""
     frame: nw.DataFrame[Any] = nw.from_native(breaks, eager_only=True)
     grouped = (
@@ -84,7 +84,7 @@ def _weight(entry: ClassSummary) -> int:
     return max(entry["amount_minor"].values(), default=0)
 
 
-def _bridge(bridge: Any) -> dict[str, BridgeSummary]:  # noqa: ANN401 - any backend
+def _bridge(bridge: Any) -> dict[str, BridgeSummary]:
     names = {"internal_total": "internal", "provider_total": "provider", "residual": "residual"}
     frame: nw.DataFrame[Any] = nw.from_native(bridge, eager_only=True)
     figures: dict[str, Any] = {}

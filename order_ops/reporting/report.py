@@ -82,7 +82,7 @@ def line_words(line: str) -> str:
     return _LINES.get(line, line.replace("_", " ").capitalize())
 
 
-def _rows(native: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a frame of any backend
+def _rows(native: Any) -> list[dict[str, Any]]:
     frame: nw.DataFrame[Any] = nw.from_native(native, eager_only=True)
     return list(frame.iter_rows(named=True))
 
@@ -140,7 +140,7 @@ def _cases(
     ]
 
 
-def _rules(matches: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a frame of any backend
+def _rules(matches: Any) -> list[dict[str, Any]]:
     frame: nw.DataFrame[Any] = nw.from_native(matches, eager_only=True)
     counts = frame.group_by("rule").agg(count=nw.len()).sort("rule")
     total = max(len(frame), 1)

@@ -281,9 +281,7 @@ alert = Table(
     _time("created_at", now=True),
     _time("resolved_at"),
     _one_of("severity", "info", "warning", "critical"),
-    Index(
-        "uq_alert_open", "dedupe_key", unique=True, postgresql_where=text("resolved_at IS NULL")
-    ),
+    Index("uq_alert_open", "dedupe_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
     schema="ops",
 )
 
@@ -410,9 +408,7 @@ day = Table(
     _time("requested_at"),
     Column("requests", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("account", "day"),
-    Index(
-        "ix_day_due", "account", "day", postgresql_where=text("generation > done_generation")
-    ),
+    Index("ix_day_due", "account", "day", postgresql_where=text("generation > done_generation")),
     schema="recon",
 )
 

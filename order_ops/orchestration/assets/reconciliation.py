@@ -32,7 +32,7 @@ OWNERS = ["team:finance-operations"]
 )
 def provider_transactions(
     context: dg.AssetExecutionContext, order_ops: OrderOps
-) -> dg.MaterializeResult:
+) -> "dg.MaterializeResult[None]":
     """recon.provider_transactions of the partition: pinned by its hash."""
     from order_ops.jobs.reconcile import read_provider  # noqa: PLC0415 - dataframes
 
@@ -50,7 +50,7 @@ def provider_transactions(
 )
 def internal_transactions(
     context: dg.AssetExecutionContext, order_ops: OrderOps
-) -> dg.MaterializeResult:
+) -> "dg.MaterializeResult[None]":
     """recon.internal_transactions of the partition: a snapshot of the internal source."""
     from order_ops.jobs.reconcile import snapshot_internal  # noqa: PLC0415 - dataframes
 
@@ -94,7 +94,7 @@ def internal_transactions(
 )
 def reconcile_payments(
     context: dg.AssetExecutionContext, order_ops: OrderOps
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator["dg.MaterializeResult[None]"]:
     """Reconcile the partition; see `order_ops.jobs.reconcile`."""
     from order_ops.jobs import reconcile  # noqa: PLC0415 - dataframes
     from order_ops.jobs.report import write_report  # noqa: PLC0415 - plots
@@ -111,7 +111,7 @@ def reconcile_payments(
     yield _bridge(done)
 
 
-def _inputs(inputs: "Inputs") -> dg.MaterializeResult:
+def _inputs(inputs: "Inputs") -> "dg.MaterializeResult[None]":
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": inputs.entries,
@@ -122,7 +122,7 @@ def _inputs(inputs: "Inputs") -> dg.MaterializeResult:
     )
 
 
-def _matches(done: "DayResult", twice: int) -> dg.MaterializeResult:
+def _matches(done: "DayResult", twice: int) -> "dg.MaterializeResult[None]":
     check = dg.AssetCheckResult(
         check_name="entries_matched_once",
         asset_key="payment_matches",
@@ -140,7 +140,7 @@ def _matches(done: "DayResult", twice: int) -> dg.MaterializeResult:
     )
 
 
-def _breaks(done: "DayResult", report: str) -> dg.MaterializeResult:
+def _breaks(done: "DayResult", report: str) -> "dg.MaterializeResult[None]":
     from order_ops.reconciliation.summary import money_sentence  # noqa: PLC0415 - dataframes
 
     return dg.MaterializeResult(
@@ -155,7 +155,7 @@ def _breaks(done: "DayResult", report: str) -> dg.MaterializeResult:
     )
 
 
-def _bridge(done: "DayResult") -> dg.MaterializeResult:
+def _bridge(done: "DayResult") -> "dg.MaterializeResult[None]":
     from order_ops.jobs.report import bridge_markdown  # noqa: PLC0415 - plots
 
     residual = dict(done.result.residual_minor)

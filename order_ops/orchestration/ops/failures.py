@@ -58,7 +58,7 @@ def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun:
             error_type=str(kind.value) if kind else (error.cls_name if error else "") or "Error",
             error=_message(data),
             stack=error.to_string() if error else None,
-            category=FailureKind(category.value) if category else FailureKind.UNKNOWN,
+            category=FailureKind(str(category.value)) if category else FailureKind.UNKNOWN,
             config=dict(run.run_config),
             tags=dict(run.tags),
         )

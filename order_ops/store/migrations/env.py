@@ -3,12 +3,13 @@
 from alembic import context
 from sqlalchemy import create_engine, text
 
+from order_ops.settings import get_settings
 from order_ops.store.tables import SCHEMAS, metadata
 
 LOCK = 7_305_001
 
 
-def _ours(name: str | None, kind: str, parents: object) -> bool:
+def _ours(name: str | None, kind: str, _parents: object) -> bool:
     return name in SCHEMAS if kind == "schema" else True
 
 
@@ -31,8 +32,6 @@ def run() -> None:
 
 
 def _from_settings() -> str:
-    from order_ops.settings import get_settings
-
     return get_settings().database_url
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from alembic import op
 import sqlalchemy as sa
+from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0001"
