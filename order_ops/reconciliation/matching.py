@@ -86,13 +86,13 @@ def match(internal: FrameT, provider: FrameT, passes: Sequence[str]) -> Matching
 def _run(step: Step, internal: FrameT, provider: FrameT) -> Matching[FrameT]:
     """Link what is alone, set aside what is crowded, and link what the twins then leave alone."""
     alone = _pair(step, internal, provider)
-    crowds = _crowds(step, alone.internal_left, alone.provider_left)
+    crowds = computed(_crowds(step, alone.internal_left, alone.provider_left))
     ours, ours_aside = _set_aside(step, alone.internal_left, crowds, "internal")
     theirs, theirs_aside = _set_aside(step, alone.provider_left, crowds, "provider")
     again = _pair(step, ours, theirs) if step.finds_twins else None
     return Matching(
-        pairs=alone.pairs if again is None else computed(nw.concat([alone.pairs, again.pairs])),
-        aside=computed(nw.concat([ours_aside, theirs_aside])),
+        pairs=alone.pairs if again is None else nw.concat([alone.pairs, again.pairs]),
+        aside=nw.concat([ours_aside, theirs_aside]),
         internal_left=ours if again is None else again.internal_left,
         provider_left=theirs if again is None else again.provider_left,
     )
@@ -107,7 +107,7 @@ class _Paired(Generic[FrameT]):
 
 def _pair(step: Step, internal: FrameT, provider: FrameT) -> _Paired[FrameT]:
     """Link the entries that are alone under the key on both sides, in one full join."""
-    ours, theirs = _marked(internal, step), _marked(provider, step)
+    ours, theirs = computed(_marked(internal, step)), computed(_marked(provider, step))
     both = ours.filter(nw.col("alone")).join(
         theirs.filter(nw.col("alone")), on=list(step.key), how="full", suffix=THEIRS
     )
@@ -180,9 +180,8 @@ def _set_aside(step: Step, frame: FrameT, crowds: FrameT, side: str) -> tuple[Fr
         later = nw.col("entry_id") != nw.col("head")
         aside = aside | ((nw.col("rank") == RANK[f"duplicate_{side}"]) & later)
     kept = crowd.filter(~aside).select(ENTRY)
-    return nw.concat([free, kept]), crowd.filter(aside).select(
-        *ENTRY, "rank", side=nw.lit(side), key=nw.col(step.key[0])
-    )
+    apart = crowd.filter(aside).select(*ENTRY, "rank", side=nw.lit(side), key=nw.col(step.key[0]))
+    return computed(nw.concat([free, kept])), computed(apart)
 
 
 def _with_head(crowd: FrameT, step: Step) -> FrameT:

@@ -9,15 +9,26 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pika
 import pytest
+from sqlalchemy import Engine
 
 from order_ops.devstack import broker as rabbitmq
 from order_ops.devstack import postgres as postgresql
+from order_ops.domain.messages import Message
+from order_ops.jobs.apply_events import Applied, Worker, apply_due_events
+from order_ops.jobs.consume import store_messages
+from order_ops.mapping import Mapping, load_mapping
 from order_ops.messaging import topology
+from order_ops.messaging.codec import Codec
+from order_ops.settings import Settings, get_settings
+from order_ops.store.engine import engine, transaction
+from order_ops.store.inbox import StageResult
 from order_ops.store.migrate import upgrade
 
 EXTERNAL_BROKER = "ORDER_OPS_TEST_AMQP_URL"
@@ -97,3 +108,50 @@ def _remove_own_queues(amqp_url: str) -> None:
         channel = connection.channel()
         for queue in (*topology.QUEUES.values(), topology.PARKED, topology.UNROUTABLE):
             channel.queue_delete(queue)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """One test's order_ops: a database of its own, and what works on it."""
+
+    settings: Settings
+    mapping: Mapping
+    pool: Engine
+
+    def stage(self, *messages: Message) -> StageResult:
+        """Stage messages as the consumer does."""
+        return store_messages(self.pool, self.codec(), messages)
+
+    def apply(self, run_id: str = "run-1") -> Applied:
+        """Apply what is due."""
+        return apply_due_events(self.worker(run_id))
+
+    def codec(self) -> Codec:
+        """The bundled mapping's codec."""
+        return Codec(self.mapping.events, self.settings.message_limit_bytes)
+
+    def worker(self, run_id: str = "run-1") -> Worker:
+        """Who applies."""
+        return Worker(self.pool, self.codec(), self.settings, self.mapping, run_id)
+
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """Rows of a query, as named tuples."""
+        with transaction(self.pool) as conn:
+            return conn.execute(query, values).fetchall()
+
+    def one(self, query: str, **values: Any) -> Any:
+        """The single value of a query."""
+        ((value,),) = self.rows(query, **values)
+        return value
+
+
+@pytest.fixture
+def shop(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shop]:
+    """order_ops on a fresh database, its variables set for processes and code that read them."""
+    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", database_url)
+    monkeypatch.setenv("ORDER_OPS_HOME", str(tmp_path))
+    get_settings.cache_clear()
+    pool = engine(get_settings())
+    yield Shop(get_settings(), load_mapping(), pool)
+    pool.dispose()
+    get_settings.cache_clear()
