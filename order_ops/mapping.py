@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 ActKind = Literal["expire", "confirm", "cancel", "refund", "reinstate"]
 ActMode = Literal["off", "propose", "automatic"]
@@ -46,10 +46,17 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _no_number(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("write the time in quotes, '22:00': without them YAML reads a number")  # noqa: TRY004
+    return value
+
+
 AccountName = Annotated[str, _matches(_ACCOUNT_NAME, "an account name (a-z, 0-9, -)")]
 Relation = Annotated[str, _matches(_RELATION, "a table or view name")]
 Column = Annotated[str, _matches(_COLUMN, "a column name")]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+TimeOfDay = Annotated[time, BeforeValidator(_no_number)]
 
 
 class _Strict(BaseModel):
@@ -63,7 +70,7 @@ class Account(_Strict):
     provider: Literal["stripe"]
     tenant: str = Field(min_length=1, max_length=64)
     time_zone: TimeZone
-    cut_off: time = time(0)
+    cut_off: TimeOfDay = time(0)
     first_day: date
     order_reference: str = "payment_metadata[order_id]"
     acts: dict[ActKind, ActMode] = Field(default_factory=dict)
@@ -74,8 +81,10 @@ class Account(_Strict):
 
     def accounting_day(self, moment: datetime) -> date:
         """The accounting day of a moment (aware): it starts at `cut_off`, local time."""
-        local = moment.astimezone(ZoneInfo(self.time_zone))
-        return local.date() if local.time() >= self.cut_off else local.date() - timedelta(days=1)
+        day = moment.astimezone(ZoneInfo(self.time_zone)).date()
+        start, end = self.day_bounds(day)
+        # not by the clock on the wall: it may jump over the cut-off, or strike it twice
+        return day + timedelta(days=(moment >= end) - (moment < start))
 
     def day_bounds(self, day: date) -> tuple[datetime, datetime]:
         """The accounting day as a half-open interval of UTC moments."""
@@ -89,6 +98,14 @@ class Account(_Strict):
     def last_closed_day(self, now: datetime) -> date:
         """The latest accounting day that has ended by `now` (aware)."""
         return self.accounting_day(now) - timedelta(days=1)
+
+
+def _distinct(accounts: list[Account]) -> list[Account]:
+    names = [account.name for account in accounts]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} stands there twice")
+    return accounts
 
 
 class Exchange(_Strict):
@@ -126,7 +143,7 @@ class Mapping(_Strict):
     version: Literal[1]
     events: Events
     internal: InternalSource
-    accounts: list[Account] = Field(min_length=1)
+    accounts: Annotated[list[Account], Field(min_length=1), AfterValidator(_distinct)]
 
     def account(self, name: str) -> Account:
         """The account of that name.
@@ -156,6 +173,8 @@ def load_mapping(path: Path | None = None) -> Mapping:
         return Mapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise MappingError(f"{path}: is not UTF-8: byte {error.start} is wrong") from error
     except yaml.YAMLError as error:
         raise MappingError(f"{path}: is not YAML: {error}") from error
     except ValidationError as error:

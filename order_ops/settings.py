@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as NotJsonError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -84,12 +85,14 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
+    except NotJsonError:  # its text and its cause hold the value: keys
+        raise SettingsError(f'{PREFIX}PROVIDER_KEYS: is not JSON: {{"account": "key"}}') from None
 
 
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
-        name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+        name = PREFIX + str(problem["loc"][0]).upper()
         what = "is not set" if problem["type"] == "missing" else problem["msg"]
         lines.append(f"{name}: {what.removeprefix('Value error, ')}")
     hint = "`order-ops up` sets them for embedded services; see README, Settings."

@@ -2,21 +2,19 @@
 
 It shares nothing with a broker that the machine may run already: own node name,
 ports, data, cookie, user with a random password (no guest), and an epmd of its own,
-so that ending it ends everything. It listens on 127.0.0.1 only. Here belongs the
-node; exchanges and queues belong to `order_ops.messaging`.
+so that ending it ends everything. It listens on 127.0.0.1 only. Here belongs
+running it; what it is, is `broker_node`, and exchanges and queues belong to
+`order_ops.messaging`.
 
 `python -m order_ops.devstack.broker HOME epmd` and `... HOME node` become one of the
 two processes in the foreground, which is what the supervisor runs.
 """
 
-import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -24,105 +22,19 @@ import pika
 import psutil
 
 from order_ops.devstack import processes
+from order_ops.devstack.broker_node import (
+    environment,
+    node,
+    require_rabbitmq,
+    state_dir,
+)
 from order_ops.devstack.processes import LOOPBACK
 from order_ops.devstack.waiting import wait_until
 
-INSTALL_HINT = (
-    "RabbitMQ is not installed: install the package rabbitmq-server (apt-get install "
-    "rabbitmq-server), or name a running broker"
-)
-SCRIPTS = (Path("/usr/lib/rabbitmq/bin"), Path("/usr/local/lib/rabbitmq/bin"))
-"""Not /usr/sbin: Debian's wrapper there switches the user and drops the environment."""
 Program = Literal["node", "epmd"]
 START_TIMEOUT = 120.0
 EPMD_TIMEOUT = 20.0
 STOP_TIMEOUT = 60.0
-
-
-class BrokerMissingError(RuntimeError):
-    """No RabbitMQ on this machine; the message says what to install."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """What is chosen once per home and remembered in `<home>/rabbitmq/node.json` (0600)."""
-
-    port: int
-    dist_port: int
-    epmd_port: int
-    password: str
-    user: str = "order_ops"
-
-    @property
-    def amqp_url(self) -> str:
-        """The URL of the default vhost."""
-        return f"amqp://{self.user}:{self.password}@{LOOPBACK}:{self.port}/%2F"
-
-
-def find_rabbitmq() -> Path | None:
-    """The server's own start script, None when RabbitMQ is not installed."""
-    found = next((d / "rabbitmq-server" for d in SCRIPTS if (d / "rabbitmq-server").exists()), None)
-    if found is None and (other := shutil.which("rabbitmq-server")):
-        wrapper = Path("/usr/sbin")
-        found = None if Path(other).parent == wrapper else Path(other)
-    return found
-
-
-def require_rabbitmq() -> Path:
-    """As `find_rabbitmq`.
-
-    Raises:
-        BrokerMissingError: naming the package.
-    """
-    script = find_rabbitmq()
-    if script is None:
-        raise BrokerMissingError(INSTALL_HINT)
-    return script
-
-
-def node(home: Path) -> Node:
-    """The node of this home; its ports and password are chosen at the first call."""
-    path = _state(home) / "node.json"
-    if path.exists():
-        return Node(**json.loads(path.read_text()))
-    port, dist_port, epmd_port = (processes.free_port() for _ in range(3))
-    new = Node(port, dist_port, epmd_port, password=secrets.token_urlsafe(18))
-    processes.write_private(path, json.dumps(asdict(new)))
-    return new
-
-
-def environment(home: Path) -> dict[str, str]:
-    """The variables that make the system's package this node; writes its config."""
-    state, me = _state(home), node(home)
-    config = f"""listeners.tcp.1 = {LOOPBACK}:{me.port}
-default_user = {me.user}
-default_pass = {me.password}
-loopback_users = none
-log.file = node.log
-log.console = false
-disk_free_limit.absolute = 50MB
-vm_memory_high_watermark.relative = 0.4
-"""
-    processes.write_private(state / "rabbitmq.conf", config)
-    (state / "enabled_plugins").write_text("[].\n")
-    return os.environ | {
-        "HOME": str(state),  # the cookie
-        "ERL_EPMD_PORT": str(me.epmd_port),
-        "ERL_EPMD_ADDRESS": LOOPBACK,
-        "RABBITMQ_NODENAME": f"order_ops_{me.port}@localhost",
-        "RABBITMQ_NODE_PORT": str(me.port),
-        "RABBITMQ_DIST_PORT": str(me.dist_port),
-        "RABBITMQ_MNESIA_BASE": str(state / "data"),
-        "RABBITMQ_LOG_BASE": str(state / "log"),
-        "RABBITMQ_PID_FILE": str(state / "rabbitmq.pid"),
-        "RABBITMQ_CONFIG_FILE": str(state / "rabbitmq.conf"),
-        "RABBITMQ_CONF_ENV_FILE": str(state / "none"),  # not /etc/rabbitmq/rabbitmq-env.conf
-        "RABBITMQ_ADVANCED_CONFIG_FILE": str(state / "none.config"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(state / "enabled_plugins"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-        # Makes the script `exec` the virtual machine: one pid to signal and to wait for.
-        "RUNNING_UNDER_SYSTEMD": "true",
-    }
 
 
 def foreground(home: Path, program: Program) -> NoReturn:
@@ -200,9 +112,9 @@ def wait_ready(home: Path, timeout: float = START_TIMEOUT) -> None:
             "RabbitMQ to accept a connection",
         )
     except TimeoutError as error:
-        raise RuntimeError(f"{error}; see {_state(home) / 'log'}") from None
+        raise RuntimeError(f"{error}; see {state_dir(home) / 'log'}") from None
     if not is_running(home):
-        raise RuntimeError(f"RabbitMQ ended while starting; see {_state(home) / 'log'}")
+        raise RuntimeError(f"RabbitMQ ended while starting; see {state_dir(home) / 'log'}")
 
 
 def stop(home: Path) -> None:
@@ -230,17 +142,13 @@ def control(home: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _state(home: Path) -> Path:
-    return home.resolve() / "rabbitmq"
-
-
 def _pid_file(home: Path, program: Program) -> Path:
-    return _state(home) / f"{program}.pid"
+    return state_dir(home) / f"{program}.pid"
 
 
 def program_pid(home: Path, program: Program) -> int | None:
     """The pid of a running program of this home: told by its HOME, which no other has."""
-    pid, mine = processes.read_pid(_pid_file(home, program)), str(_state(home))
+    pid, mine = processes.read_pid(_pid_file(home, program)), str(state_dir(home))
 
     def is_ours(process: psutil.Process) -> bool:
         # Linux shows no environment for a moment while a process replaces its program,
@@ -259,7 +167,7 @@ def _command(home: Path, program: Program) -> list[str]:
 
 def _spawn(home: Path, program: Program) -> None:
     command, env = _command(home, program), environment(home)
-    output = str(_state(home) / f"{program}.out")
+    output = str(state_dir(home) / f"{program}.out")
     pid = os.posix_spawn(
         command[0],
         command,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from order_ops.devstack.broker import INSTALL_HINT, find_rabbitmq
+from order_ops.devstack.broker_node import INSTALL_HINT, find_rabbitmq
 
 TEST_AMQP_URL = "ORDER_OPS_TEST_AMQP_URL"
 PACKAGE = "rabbitmq-server"

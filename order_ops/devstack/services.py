@@ -14,12 +14,16 @@ from pathlib import Path
 import order_ops
 from order_ops.devstack import broker as rabbitmq
 from order_ops.devstack import postgres
+from order_ops.devstack.broker_node import find_rabbitmq, node
 from order_ops.settings import DAGSTER_POSTGRES_URL, PREFIX
 
 DATABASE_URL = f"{PREFIX}DATABASE_URL"
 AMQP_URL = f"{PREFIX}AMQP_URL"
 HOME = f"{PREFIX}HOME"
 DAGSTER_HOME = "DAGSTER_HOME"
+EMBEDDED = f"{PREFIX}EMBEDDED"
+"""Which variables name embedded servers. A shell that has read `<home>/env` still has
+them when those servers are gone: the next start must not take them for somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,10 @@ class Services:
             DATABASE_URL: self.database_url,
             DAGSTER_POSTGRES_URL: self.dagster_postgres_url,
         }
-        return variables | ({AMQP_URL: self.amqp_url} if self.amqp_url else {})
+        if self.amqp_url:
+            variables[AMQP_URL] = self.amqp_url
+        own = [name for name in (DATABASE_URL, DAGSTER_POSTGRES_URL, AMQP_URL) if not named(name)]
+        return variables | {EMBEDDED: " ".join(own)}
 
 
 @contextmanager
@@ -65,26 +72,31 @@ def embedded(home: Path, *, broker: bool = True) -> Iterator[Services]:
         yield locate(home, broker=broker)
 
 
+def named(variable: str) -> str | None:
+    """The server that the environment names, None when that is an embedded one or none."""
+    embedded_ones = os.environ.get(EMBEDDED, "").split()
+    return None if variable in embedded_ones else os.environ.get(variable) or None
+
+
 def needs_postgres() -> bool:
     """Whether one of the two databases has to be embedded."""
-    return not (os.environ.get(DATABASE_URL) and os.environ.get(DAGSTER_POSTGRES_URL))
+    return not (named(DATABASE_URL) and named(DAGSTER_POSTGRES_URL))
 
 
 def needs_broker() -> bool:
     """Whether a private broker has to be and can be run."""
-    return not os.environ.get(AMQP_URL) and rabbitmq.find_rabbitmq() is not None
+    return not named(AMQP_URL) and find_rabbitmq() is not None
 
 
 def locate(home: Path, *, broker: bool = True) -> Services:
     """The services of `home`, whose embedded PostgreSQL already runs if it is needed."""
-    amqp_url = os.environ.get(AMQP_URL) if broker else None
+    amqp_url = named(AMQP_URL) if broker else None
     if broker and needs_broker():
-        amqp_url = rabbitmq.node(home).amqp_url
+        amqp_url = node(home).amqp_url
     return Services(
         home=home,
-        database_url=os.environ.get(DATABASE_URL) or postgres.database_url(home),
-        dagster_postgres_url=os.environ.get(DAGSTER_POSTGRES_URL)
-        or postgres.dagster_postgres_url(home),
+        database_url=named(DATABASE_URL) or postgres.database_url(home),
+        dagster_postgres_url=named(DAGSTER_POSTGRES_URL) or postgres.dagster_postgres_url(home),
         amqp_url=amqp_url,
         broker_version=rabbitmq.server_version(amqp_url) if amqp_url else None,
     )

@@ -2,7 +2,7 @@
 
 Here belongs preparing it, saying what happens, and ending it. Restarting what dies
 is supervisord's work, what runs is in `programs`, the servers are in `postgres` and
-`broker`.
+`broker`, supervisord's protocol is in `supervisord`.
 """
 
 import os
@@ -10,18 +10,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
-import xmlrpc.client
-from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from urllib.request import urlopen
 
-import psutil
 from rich.console import Console
-from supervisor.xmlrpc import SupervisorTransport
 
-from order_ops.devstack import broker, postgres, processes, services
+from order_ops.devstack import broker, postgres, processes, services, supervisord
+from order_ops.devstack.broker_node import INSTALL_HINT
 from order_ops.devstack.processes import LOOPBACK
 from order_ops.devstack.programs import (
     Ports,
@@ -29,7 +24,6 @@ from order_ops.devstack.programs import (
     config_file,
     configuration,
     log_file,
-    pid_file,
     programs,
 )
 from order_ops.devstack.waiting import wait_until
@@ -38,39 +32,35 @@ from order_ops.settings import CODE_SERVER_PORT
 UI_PORT = 3000
 READY_TIMEOUT = 90.0
 STOP_TIMEOUT = 240.0
-MARK = "ORDER_OPS_SUPERVISED"
-"""In the environment of every process under the supervisor: whose home it serves."""
-SOCKET_PATH_LIMIT = 90
-"""Bytes; the system's own limit is 107, and supervisord appends its pid for a moment."""
 
 
 def running(home: Path) -> bool:
     """Whether `order-ops up` runs for this home."""
-    return _supervisor_pid(home.resolve()) is not None
+    return supervisord.supervisor_pid(home.resolve()) is not None
 
 
 def up(home: Path) -> int:
     """Run everything until Ctrl-C or SIGTERM; then end all of it. Returns the exit code."""
     home, console = home.resolve(), Console(highlight=False)
     if running(home):
-        pid = _supervisor_pid(home)
+        pid = supervisord.supervisor_pid(home)
         console.print(f"{home} is already up (supervisord, pid {pid}); stop it with: kill {pid}")
         return 1
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    supervisord: subprocess.Popen[bytes] | None = None
+    child: subprocess.Popen[bytes] | None = None
     try:
-        _end_leftovers(home)
+        supervisord.end_leftovers(home)
         with console.status("starting PostgreSQL, migrating"):
             wanted, env, ports = _prepare(home, console)
-        supervisord = _launch(home, env)
+        child = _launch(home, env)
         _announce(home, wanted, ports, console)
-        return _watch(home, supervisord, console)
+        return _watch(home, child, console)
     except KeyboardInterrupt:
         console.print("stopping ...")
         return 0
     finally:
-        _shut_down(home, supervisord)
+        _shut_down(home, child)
         console.print("everything has ended")
 
 
@@ -85,7 +75,7 @@ def _prepare(home: Path, console: Console) -> tuple[list[Program], dict[str, str
     found = services.locate(home)
     upgrade(found.database_url)
     if found.amqp_url is None:
-        console.print(f"[yellow]no broker[/]: {broker.INSTALL_HINT} with {services.AMQP_URL}")
+        console.print(f"[yellow]no broker[/]: {INSTALL_HINT} with {services.AMQP_URL}")
     ports = Ports(code_server=processes.free_port(), webserver=processes.free_port(UI_PORT))
     env = found.env() | {CODE_SERVER_PORT: str(ports.code_server)}
     wanted = programs(
@@ -102,14 +92,14 @@ def _prepare(home: Path, console: Console) -> tuple[list[Program], dict[str, str
 def _write_files(home: Path, env: dict[str, str], wanted: list[Program]) -> None:
     exports = [f"export {name}={shlex.quote(value)}\n" for name, value in env.items()]
     processes.write_private(home / "env", "".join(exports))
-    text = configuration(home, services.checkout_root(), _socket(home), wanted)
+    text = configuration(home, services.checkout_root(), supervisord.socket_path(home), wanted)
     processes.write_private(config_file(home), text)
 
 
 def _launch(home: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(config_file(home))],
-        env=os.environ | env | {MARK: str(home), "PYTHONUNBUFFERED": "1"},
+        env=os.environ | env | {supervisord.MARK: str(home), "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us, who then ends it in order
         preexec_fn=processes.default_signals,  # noqa: PLW1509 - no threads here
@@ -119,7 +109,7 @@ def _launch(home: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
 def _announce(home: Path, wanted: list[Program], ports: Ports, console: Console) -> None:
     for program in wanted:
         if program.waits:
-            _start(home, program)
+            supervisord.start_program(home, program.name)
         with console.status(f"waiting for {program.name}"):
             try:
                 wait_until(lambda p=program: _ready(home, p, ports), READY_TIMEOUT, program.name)  # type: ignore[misc]
@@ -127,7 +117,9 @@ def _announce(home: Path, wanted: list[Program], ports: Ports, console: Console)
                 log = log_file(home, program.name)
                 console.print(f"[red]✘[/] {program.name:12} not up yet, still trying: see {log}")
                 continue
-        console.print(f"[green]✔[/] {program.name:12} pid {program_pids(home).get(program.name)}")
+        console.print(
+            f"[green]✔[/] {program.name:12} pid {supervisord.program_pids(home).get(program.name)}"
+        )
     console.print(f"\nUI    [bold]http://{LOOPBACK}:{ports.webserver}[/]")
     console.print(f"logs  {home / 'logs'}")
     console.print(f"shell . {home / 'env'}   (then any dagster or order-ops command)")
@@ -136,7 +128,7 @@ def _announce(home: Path, wanted: list[Program], ports: Ports, console: Console)
 
 def _ready(home: Path, program: Program, ports: Ports) -> bool:
     """Whether a program does its work, as far as one can see it from outside."""
-    if program.name not in program_pids(home):
+    if program.name not in supervisord.program_pids(home):
         return False
     match program.name:
         case "postgres":
@@ -159,14 +151,14 @@ def _http_ok(url: str) -> bool:
         return False
 
 
-def _watch(home: Path, supervisord: subprocess.Popen[bytes], console: Console) -> int:
+def _watch(home: Path, child: subprocess.Popen[bytes], console: Console) -> int:
     """Say what restarts, until supervisord ends by itself, which it should not."""
-    before = program_pids(home)
+    before = supervisord.program_pids(home)
     while True:
         try:
-            supervisord.wait(timeout=1)
+            child.wait(timeout=1)
         except subprocess.TimeoutExpired:
-            now = program_pids(home)
+            now = supervisord.program_pids(home)
             for name, pid in now.items():
                 if before.get(name, pid) != pid:
                     console.print(f"[yellow]↻[/] {name:12} restarted, pid {before[name]} -> {pid}")
@@ -176,72 +168,11 @@ def _watch(home: Path, supervisord: subprocess.Popen[bytes], console: Console) -
             return 1
 
 
-def _server(home: Path) -> xmlrpc.client.ServerProxy:
-    transport = SupervisorTransport(None, None, f"unix://{_socket(home)}")
-    return xmlrpc.client.ServerProxy("http://127.0.0.1", transport)  # the socket, not the address
-
-
-def _start(home: Path, program: Program) -> None:
-    with suppress(xmlrpc.client.Fault), _server(home) as server:
-        server.supervisor.startProcess(program.name, False)
-
-
-def program_pids(home: Path) -> dict[str, int]:
-    """The pid of every program that has run for its first two seconds."""
-    try:
-        with _server(home) as server:
-            states = server.supervisor.getAllProcessInfo()
-    except (OSError, xmlrpc.client.Error):
-        return {}
-    assert isinstance(states, list)
-    return {s["name"]: s["pid"] for s in states if s["statename"] == "RUNNING"}
-
-
-def _socket(home: Path) -> Path:
-    path = home / "supervisor" / "supervisor.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
-        return path
-    return Path(tempfile.gettempdir()) / f"order-ops-{sha256(os.fsencode(home)).hexdigest()[:12]}"
-
-
-def _supervisor_pid(home: Path) -> int | None:
-    pid, config = processes.read_pid(pid_file(home)), str(config_file(home))
-    return pid if pid and processes.alive(pid, lambda p: config in p.cmdline()) else None
-
-
-def _shut_down(home: Path, supervisord: subprocess.Popen[bytes] | None) -> None:
+def _shut_down(home: Path, child: subprocess.Popen[bytes] | None) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM):  # one Ctrl-C is enough
         signal.signal(ignored, signal.SIG_IGN)
-    if supervisord is not None and supervisord.poll() is None:
-        supervisord.terminate()
-        supervisord.wait(STOP_TIMEOUT)
-    _end_leftovers(home)
+    if child is not None and child.poll() is None:
+        child.terminate()
+        child.wait(STOP_TIMEOUT)
+    supervisord.end_leftovers(home)
     postgres.stop(home)
-
-
-def _end_leftovers(home: Path) -> None:
-    """End what a process that was killed left behind, told by the mark it inherited.
-
-    A code server that is killed leaves its gRPC server running for up to a minute,
-    and a killed supervisord everything.
-    """
-    left = [p for p in psutil.process_iter() if _marked(p, home)]
-    for process in left:
-        _signal(process, signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(left, timeout=30)
-    for process in stubborn:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=5)
-
-
-def _marked(process: psutil.Process, home: Path) -> bool:
-    """PostgreSQL is left out: SIGTERM makes it wait for its clients; see `postgres.stop`."""
-    try:
-        return process.environ().get(MARK) == str(home) and process.name() != "postgres"
-    except psutil.Error:
-        return False
-
-
-def _signal(process: psutil.Process, sig: signal.Signals) -> None:
-    with suppress(psutil.NoSuchProcess):
-        process.send_signal(sig)

@@ -6,7 +6,7 @@ is `order_ops.domain.orders`. `docs/events.md` is generated from this module.
 Amounts are integers in minor units of an ISO 4217 currency, times are UTC.
 """
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
@@ -17,7 +17,16 @@ Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x0
 Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 Minor = Annotated[int, Field(strict=True, ge=0, le=10**15)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside of the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 class _Model(BaseModel):

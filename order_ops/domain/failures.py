@@ -43,7 +43,7 @@ class RetryPolicy:
 
     def ceiling_s(self, attempt: int) -> float:
         """The longest wait after failed attempt number `attempt` (from 1)."""
-        return float(min(self.cap_s, self.base_s * 2 ** (attempt - 1)))
+        return float(min(self.cap_s, self.base_s * 2 ** min(attempt - 1, 63)))
 
     def delay_s(self, attempt: int, random: Random) -> float:
         """The wait after failed attempt number `attempt`: uniform below the ceiling."""

@@ -239,7 +239,7 @@ def _reserved(order: Order, event: events.OrderReservedEvent) -> Changes:
 
 
 def _cancelled(order: Order, event: events.OrderCancelledEvent) -> Changes:
-    if order.state in CLOSED:
+    if order.state in CLOSED | {State.REFUNDED}:
         return []
     paid = order.paid_minor() - order.refunded_minor()
     detail = {"reason": event.data.reason, "paid_minor": paid}
@@ -373,9 +373,11 @@ def _confirm_if_paid(order: Order, event: events.Event) -> Changes:
         return []
     if not any(p.status == "succeeded" for p in order.payments.values()):
         return []
-    return [
-        move(order, State.CONFIRMED, kind="confirmed", at=event.occurred_at, cause=event.id),
-    ]
+    at, cause = event.occurred_at, event.id
+    changes = [move(order, State.CONFIRMED, kind="confirmed", at=at, cause=cause)]
+    if order.refunded_minor() >= order.paid_minor() > 0:
+        changes.append(move(order, State.REFUNDED, kind="refunded", at=at, cause=cause))
+    return changes
 
 
 _Handler = Callable[[Order, Any], Changes]

@@ -73,17 +73,23 @@ def _one(expirer: Expirer, key: Key, *, dry_run: bool) -> tuple[str, str]:
 
 
 def _ask(expirer: Expirer, order: Order) -> list[Seen]:
-    """Every payment of the order that any of its accounts knows of."""
+    """Every payment of the order that any of its accounts knows of, once.
+
+    Accounts may share an API key, and then both know of every payment: counted
+    twice, an order paid in half would be confirmed.
+    """
     refs: dict[str, list[str]] = {}
     for payment in order.payments.values():
         refs.setdefault(payment.account, []).append(payment.payment)
-    seen: list[Seen] = []
+    seen: dict[str, Seen] = {}
     for account in expirer.mapping.accounts:
         if account.tenant == order.tenant:
             client = expirer.client_of(account.name)
             answer = client.payments_of_order(order.order_id, refs.get(account.name, []))
-            seen += [Seen(account.name, payment) for payment in answer]
-    return seen
+            for payment in answer:
+                if payment.ref in refs.get(account.name, []) or payment.ref not in seen:
+                    seen[payment.ref] = Seen(account.name, payment)
+    return list(seen.values())
 
 
 def _leave(expirer: Expirer, order: Order, reason: str, *, dry_run: bool) -> tuple[str, str]:

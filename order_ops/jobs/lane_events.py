@@ -113,7 +113,7 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, waiting: Waiting) ->
     event: Event | None = None
     before = result.touched.order.copy() if result.touched else None
     try:
-        event = codec.decode(staged.body, staged.routing_key, staged.headers)
+        event = codec.decode(staged.body, staged.routing_key, staged.headers, staged.message_id)
         after, changes = apply(before, event)
     except TooEarly as reason:
         return _early(staged, str(reason), waiting)

@@ -8,6 +8,7 @@ not for ever.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from order_ops.domain.orders import Order
 from order_ops.mapping import Mapping, MappingError
@@ -38,6 +39,14 @@ class AccountDay:
         return cls(date.fromisoformat(day), account)
 
 
+@dataclass(frozen=True, slots=True)
+class DueDay:
+    """A day to be reconciled; `request_key` is new each time it is asked for."""
+
+    account_day: AccountDay
+    request_key: str
+
+
 def mark(conn: Connection, days: set[AccountDay]) -> None:
     """Something about these days is new."""
     if days:
@@ -61,11 +70,10 @@ def mark_changed(conn: Connection, mapping: Mapping, orders: Sequence[Order]) ->
 
 def take_due(
     conn: Connection, mapping: Mapping, now: datetime, *, days: int = 50
-) -> list[AccountDay]:
+) -> list[DueDay]:
     """Closed days with news, oldest first, recorded as asked for."""
-    found = [
-        AccountDay(row.day, row.account)
-        for row in recon.due_days(
+    rows = list(
+        recon.due_days(
             conn,
             account=[account.name for account in mapping.accounts],
             first_day=[account.first_day for account in mapping.accounts],
@@ -74,9 +82,14 @@ def take_due(
             requests=REQUESTS,
             days=days,
         )
-    ]
-    recon.mark_requested(conn, account=[d.account for d in found], day=[d.day for d in found])
-    return found
+    )
+    recon.mark_requested(conn, account=[r.account for r in rows], day=[r.day for r in rows])
+    return [_due(row) for row in rows]
+
+
+def _due(row: Any) -> DueDay:
+    account_day = AccountDay(row.day, row.account)
+    return DueDay(account_day, f"{account_day.key}:{row.generation}.{row.requests}")
 
 
 def open_closed_days(conn: Connection, mapping: Mapping, now: datetime) -> None:

@@ -9,6 +9,7 @@ import socket
 import threading
 from os import getpid
 from random import SystemRandom
+from uuid import uuid4
 
 import structlog
 from sqlalchemy import Engine
@@ -36,7 +37,7 @@ class Relay:
         self._pool = pool
         self._events = events
         self._amqp_url = amqp_url
-        self._owner = f"{socket.gethostname()}:{getpid()}"
+        self._owner = f"{socket.gethostname()}:{getpid()}:{uuid4().hex[:8]}"
         self._stopping = threading.Event()
 
     def stop(self) -> None:

@@ -60,13 +60,19 @@ class Codec:
             note="given up by the broker at its delivery limit" if message.given_up else None,
         )
 
-    def decode(self, body: bytes, routing_key: str, headers: Map[str, Any]) -> Event:
-        """The event of a staged body.
+    def decode(
+        self,
+        body: bytes,
+        routing_key: str,
+        headers: Map[str, Any],
+        message_id: str | None = None,
+    ) -> Event:
+        """The event of a staged body; its id is needed where a mapping takes it from AMQP.
 
         Raises:
             Unreadable: the mapping or the models changed since it was staged.
         """
-        return self._read(Message(body, routing_key, headers))
+        return self._read(Message(body, routing_key, headers, message_id))
 
     def _read(self, message: Message) -> Event:
         if len(message.body) > self._limit:
@@ -74,8 +80,11 @@ class Codec:
         envelope = self._envelope(message)
         if envelope.get("id") is None:
             raise Unreadable(f"no id: nothing at {self._events.envelope.get('id')}")
-        if envelope.get("type") not in EVENT_TYPES:
-            raise Unreadable(f"unknown type {envelope.get('type')!r}: no handler exists for it")
+        kind = envelope.get("type")
+        if not isinstance(kind, str):
+            raise Unreadable(f"unknown type: a text is expected, not {type(kind).__name__}")
+        if kind not in EVENT_TYPES:
+            raise Unreadable(f"unknown type {kind[:64]!r}: no handler exists for it")
         try:
             return EVENT.validate_python(envelope)
         except ValidationError as error:
@@ -87,6 +96,8 @@ class Codec:
         kind = found.get("type")
         if isinstance(kind, str):
             found["type"] = self._events.types.get(kind, kind)
+        if self._events.envelope.get("version") == "=1":
+            found["version"] = 1
         return found
 
     def _parked(self, message: Message, note: str) -> Staged:
@@ -127,11 +138,17 @@ def _no_constant(name: str) -> Any:
 
 
 def _holds_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
-    return isinstance(value, list) and any(_holds_nul(item) for item in value)
+    """Without recursion: what the JSON reader takes may be nested too deeply for it."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str) and "\x00" in item:
+            return True
+        if isinstance(item, dict):
+            left += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            left += item
+    return False
 
 
 def _at(path: str, body: Any, message: Message) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pika
 from pika.channel import Channel
-from pika.exceptions import AMQPError
 
 PERSISTENT = 2
+_CLOSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Publisher:
         self._confirmed: list[int] = []
         self._unroutable: list[str | None] = []
         self._next_tag = 1
+        self._ended = False
         parameters = pika.URLParameters(amqp_url)
         parameters.client_properties = {"connection_name": "order_ops publisher"}
         self._connection = pika.SelectConnection(
@@ -61,7 +62,11 @@ class Publisher:
             on_open_error_callback=lambda _, error: self._fail(f"cannot connect: {error!r}"),
             on_close_callback=lambda _, reason: self._fail(f"connection closed: {reason!r}"),
         )
-        self._run_until(lambda: self._channel is not None, "open a channel")
+        try:
+            self._run_until(lambda: self._channel is not None, "open a channel")
+        except PublishError:
+            self.close()
+            raise
 
     def publish(self, batch: Sequence[Outgoing]) -> Published:
         """Send a batch and wait for the broker's word on each message.
@@ -94,19 +99,22 @@ class Publisher:
 
     def idle(self, seconds: float) -> None:
         """Serve heartbeats for a while."""
-        self._connection.ioloop.call_later(seconds, self._connection.ioloop.stop)
-        self._connection.ioloop.start()
+        self._spin(seconds)
         if self._problem:
             raise PublishError(self._problem)
 
     def close(self) -> None:
-        """Close the connection; safe to call twice."""
+        """Close the connection and its event loop; safe to call twice."""
+        if self._ended:
+            return
+        self._ended = True
         if self._connection.is_open:
             self._connection.close()
-            try:
-                self._run_until(lambda: self._connection.is_closed, "close")
-            except (PublishError, AMQPError):
-                return
+        deadline = monotonic() + _CLOSE_S
+        while not self._connection.is_closed and monotonic() < deadline:
+            self._spin(0.05)
+        self._spin(0)
+        self._connection.ioloop.close()
 
     def _on_channel(self, channel: Channel) -> None:
         channel.confirm_delivery(self._on_confirm, callback=lambda _: self._ready(channel))
@@ -142,6 +150,10 @@ class Publisher:
         while not done():
             if self._problem or monotonic() > deadline:
                 raise PublishError(self._problem or f"the broker did not {what} in time")
-            timer = self._connection.ioloop.call_later(0.5, self._connection.ioloop.stop)
-            self._connection.ioloop.start()
-            self._connection.ioloop.remove_timeout(timer)
+            self._spin(0.5)
+
+    def _spin(self, seconds: float) -> None:
+        """Let the event loop run until something stops it, at most this long."""
+        timer = self._connection.ioloop.call_later(seconds, self._connection.ioloop.stop)
+        self._connection.ioloop.start()
+        self._connection.ioloop.remove_timeout(timer)

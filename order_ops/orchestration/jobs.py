@@ -10,7 +10,6 @@ from order_ops.orchestration.assets.reconciliation import GROUP
 from order_ops.orchestration.ops.expiry import expire_due_orders, find_due_orders
 from order_ops.orchestration.ops.failures import handle_run_failure
 from order_ops.orchestration.ops.intake import apply_order_events
-from order_ops.orchestration.partitions import account_days
 
 _MONEY, _EXPIRY = 10, 8
 
@@ -54,7 +53,6 @@ def handle_run_failure_job() -> None:
 reconcile_payments_job = dg.define_asset_job(
     "reconcile_payments_job",
     selection=dg.AssetSelection.groups(GROUP),
-    partitions_def=account_days,
     description="One accounting day of one provider account: inputs, matches, breaks, bridge.",
     tags=_tags("finance-operations", _MONEY, 3600),
 )

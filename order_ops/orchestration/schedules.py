@@ -29,8 +29,8 @@ def reconcile_payments_schedule(
         due = reconciliation_days.take_due(conn, order_ops.mapping, now)
     if not due:
         yield dg.SkipReason("every closed day is reconciled")
-    for account_day in due:
-        yield dg.RunRequest(partition_key=account_day.key)
+    for day in due:
+        yield dg.RunRequest(run_key=day.request_key, partition_key=day.account_day.key)
 
 
 @dg.schedule(

@@ -64,8 +64,8 @@ def changed_days_sensor(order_ops: OrderOps) -> Iterator[dg.RunRequest | dg.Skip
         due = reconciliation_days.take_due(conn, order_ops.mapping, datetime.now(UTC))
     if not due:
         yield dg.SkipReason("no closed day has news")
-    for account_day in due:
-        yield dg.RunRequest(partition_key=account_day.key)
+    for day in due:
+        yield dg.RunRequest(run_key=day.request_key, partition_key=day.account_day.key)
 
 
 @dg.run_failure_sensor(

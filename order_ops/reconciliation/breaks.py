@@ -11,7 +11,7 @@ from typing import Any
 import narwhals as nw
 from narwhals.typing import FrameT
 
-from order_ops.reconciliation.classes import CLASSES, PENDING, RANK, ranked
+from order_ops.reconciliation.classes import CLASSES, CLEAN, PENDING, RANK, ranked
 from order_ops.reconciliation.frames import ENTRY
 from order_ops.reconciliation.matching import THEIRS, Matching
 from order_ops.reconciliation.rules import Rules
@@ -46,7 +46,7 @@ _AFTER_CANCEL = RANK["captured_after_cancel"]
 
 
 def judge_pairs(pairs: FrameT, rules: Rules) -> FrameT:
-    """Add to each pair `rank`, null when it is clean, and `gap`: provider's minus our amount."""
+    """Add to each pair `rank`, CLEAN when it agrees, and `gap`: provider's minus our amount."""
     gap = nw.col("amount_minor" + THEIRS) - nw.col("amount_minor")
     stopped = (nw.col("kind") == "charge") & nw.col("order_state").is_in(_STOPPED)
     rank = (
@@ -60,14 +60,14 @@ def judge_pairs(pairs: FrameT, rules: Rules) -> FrameT:
         .then(ranked("amount_short"))
         .when(nw.col("gap") > rules.amount_tolerance_minor)
         .then(ranked("amount_over"))
-        .otherwise(nw.lit(None, nw.Int64))
+        .otherwise(nw.lit(CLEAN, nw.Int64))
     )
     return pairs.with_columns(gap=gap).with_columns(rank=rank)
 
 
 def findings(matching: Matching[FrameT], judged: FrameT, day: date, rules: Rules) -> FrameT:
     """Return everything that is not cleanly matched, with the columns `FINDING`."""
-    broken = judged.filter(~nw.col("rank").is_null())
+    broken = judged.filter(nw.col("rank") != CLEAN)
     ours = matching.internal_left.filter(nw.col("status") == "succeeded")
     return nw.concat(
         [

@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals as nw
 
-from order_ops.reconciliation.classes import CLASSES
+from order_ops.reconciliation.classes import CLASSES, CLEAN
 from order_ops.reconciliation.frames import Frame, eager
 
 LINES = (
@@ -90,7 +90,7 @@ def between(members: Frame) -> dict[str, dict[str, Sum]]:
 def tolerated(judged: Frame) -> dict[str, Sum]:
     """Sum the differences of pairs that the rules let pass, by currency."""
     grouped = (
-        judged.filter(nw.col("rank").is_null(), nw.col("gap") != 0)
+        judged.filter(nw.col("rank") == CLEAN, nw.col("gap") != 0)
         .group_by("currency")
         .agg(amount=nw.col("gap").sum(), pairs=nw.len())
     )

@@ -38,6 +38,9 @@ CLASSES = (
 RANK = {name: rank for rank, name in enumerate(CLASSES)}
 """Place of a class in the order of precedence; the least rank under a key decides its class."""
 
+CLEAN = -1
+"""Stands for no class: a pair that agrees."""
+
 PENDING = 100
 """Added to the rank of what is still inside its grace, so that any break outranks it."""
 

@@ -13,6 +13,7 @@ from narwhals.typing import IntoFrame
 from order_ops.reconciliation import bridge as bridging
 from order_ops.reconciliation import tables
 from order_ops.reconciliation.breaks import findings, judge_pairs
+from order_ops.reconciliation.classes import CLEAN
 from order_ops.reconciliation.frames import (
     Frame,
     eager,
@@ -87,7 +88,7 @@ def reconcile(  # noqa: PLR0913 - one call has everything a run depends on
     backend = found.implementation
     return Reconciliation(
         verdict=_verdict(breaks, residual, incomplete),
-        matched=int(eager(judged.select(nw.col("rank").is_null().sum())).item()),
+        matched=int(eager(judged.select((nw.col("rank") == CLEAN).sum())).item()),
         matches=matches.drop("internal_id", "provider_id").to_native(),
         match_members=tables.match_members(matches).to_native(),
         breaks=breaks.to_native(),

@@ -120,8 +120,10 @@ def _checked(native: IntoFrame, contract: Mapping[str, Any], side: str) -> Frame
     for name in filled:
         if nulls.item(0, name):
             raise FrameError(f"{side} entries: column {name} has empty cells")
+    # Arrow has two types of text, and refuses to stack the one of a file on the one of a literal.
+    texts = [name for name, dtype in contract.items() if dtype == nw.String()]
     # A blank reference must not link everything that has none.
-    return frame.with_columns(
+    return frame.with_columns(nw.col(texts).cast(nw.String())).with_columns(
         nw.when(nw.col(name) != "").then(nw.col(name)).alias(name)
         for name in ("provider_ref", "order_ref")
     )

@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from order_ops.devstack import broker as rabbitmq
 from order_ops.devstack import postgres as postgresql
+from order_ops.devstack.broker_node import INSTALL_HINT, find_rabbitmq, node
 from order_ops.domain.messages import Message
 from order_ops.jobs.apply_events import Applied, Worker, apply_due_events
 from order_ops.jobs.consume import store_messages
@@ -76,8 +77,8 @@ def dagster_postgres_url(postgres: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def broker(servers_home: Path) -> Iterator[Path]:
     """The home of a running private RabbitMQ node."""
-    if rabbitmq.find_rabbitmq() is None:
-        pytest.fail(f"{rabbitmq.INSTALL_HINT} with {EXTERNAL_BROKER}", pytrace=False)
+    if find_rabbitmq() is None:
+        pytest.fail(f"{INSTALL_HINT} with {EXTERNAL_BROKER}", pytrace=False)
     try:
         rabbitmq.start(servers_home)
         yield servers_home
@@ -94,12 +95,12 @@ def amqp_url(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     home: Path = request.getfixturevalue("broker")
     name = f"test_{uuid4().hex[:12]}"
-    user = rabbitmq.node(home).user
+    user = node(home).user
     add = f'rabbit_vhost:add(<<"{name}">>, <<"tests">>)'
     allow = f'rabbit_auth_backend_internal:set_permissions(<<"{user}">>, <<"{name}">>, '
     allow += '<<".*">>, <<".*">>, <<".*">>, <<"tests">>)'
     rabbitmq.control(home, "eval", f"ok = {add}, ok = {allow}.")
-    yield rabbitmq.node(home).amqp_url.replace("%2F", name)
+    yield node(home).amqp_url.replace("%2F", name)
     rabbitmq.control(home, "delete_vhost", name)
 
 

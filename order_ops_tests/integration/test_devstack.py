@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
-from order_ops.devstack import broker, postgres, processes, services
+from order_ops.devstack import broker, broker_node, postgres, processes, services
 from order_ops.devstack.waiting import wait_until
 from order_ops_tests.integration.leftovers import left_of
 
@@ -113,7 +113,7 @@ def accepts(home: Path) -> bool:
 
 def test_the_broker_keeps_a_durable_message_over_kill_and_restart(home: Path) -> None:
     broker.start(home)
-    url = broker.node(home).amqp_url
+    url = broker_node.node(home).amqp_url
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -141,7 +141,7 @@ def test_the_broker_keeps_a_durable_message_over_kill_and_restart(home: Path) ->
 def test_the_broker_is_private(home: Path) -> None:
     broker.start(home)
     assert (broker.version(home) or "")[0].isdigit()
-    guest = f"amqp://guest:guest@127.0.0.1:{broker.node(home).port}/%2F"
+    guest = f"amqp://guest:guest@127.0.0.1:{broker_node.node(home).port}/%2F"
     assert broker.server_version(guest) is None
     assert (home / "rabbitmq" / "node.json").stat().st_mode & 0o077 == 0
     listening = {

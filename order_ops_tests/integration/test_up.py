@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from order_ops.devstack import postgres, supervisor
+from order_ops.devstack import postgres, supervisor, supervisord
 from order_ops.devstack.waiting import wait_until
 from order_ops_tests.integration.leftovers import left_of
 
@@ -37,7 +37,7 @@ def system(home: Path) -> Iterator[subprocess.Popen[bytes]]:
             [SCRIPT, "up", "--home", str(home)],
             stdout=log,
             stderr=log,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
         ) as process,
     ):
         try:
@@ -61,7 +61,7 @@ def test_what_dies_comes_back_and_one_signal_ends_everything(
     assert UI in (home / "up.log").read_text()
     assert (home / "env").stat().st_mode & 0o077 == 0
 
-    first = supervisor.program_pids(home)
+    first = supervisord.program_pids(home)
     assert {"postgres", "code-server", "webserver", "daemon", "consumer"} <= first.keys()
     for name in ("consumer", "code-server"):
         os.kill(first[name], signal.SIGKILL)
@@ -77,7 +77,7 @@ def test_what_dies_comes_back_and_one_signal_ends_everything(
 
 
 def came_back(home: Path, first: dict[str, int], database: int) -> bool:
-    now = supervisor.program_pids(home)
+    now = supervisord.program_pids(home)
     changed = all(now.get(name, first[name]) != first[name] for name in ("consumer", "code-server"))
     return changed and postgres.server_pid(home) not in (None, database)
 

@@ -102,7 +102,7 @@ def reconcile_payments(
     with failures_by_kind(context, DATABASE):
         account_day = AccountDay.parse(context.partition_key)
         done = reconcile.reconcile_day(
-            order_ops.pool, order_ops.mapping, order_ops.rules(), account_day, context.run_id
+            order_ops.pool, order_ops.mapping, order_ops.rules(), account_day, context.run.run_id
         )
         report = write_report(order_ops.pool, order_ops.settings.home, done)
         twice = reconcile.entries_matched_twice(order_ops.pool, account_day.account)

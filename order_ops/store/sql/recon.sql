@@ -9,7 +9,7 @@ ON CONFLICT (account, day) DO UPDATE SET generation = known.generation + 1, requ
 
 -- name: due_days
 -- Closed days with news that no run has taken in, and that nobody asked for lately.
-SELECT d.account, d.day FROM recon.day d
+SELECT d.account, d.day, d.generation, d.requests FROM recon.day d
 JOIN unnest(:account::text[], :first_day::date[], :last_closed::date[])
     AS a(account, first_day, last_closed)
     ON d.account = a.account AND d.day BETWEEN a.first_day AND a.last_closed

@@ -3,39 +3,39 @@ from pathlib import Path
 
 import pytest
 
-from order_ops.devstack import broker, ensure
+from order_ops.devstack import broker, broker_node, ensure
 
 
 @pytest.fixture
 def no_rabbitmq(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker, "find_rabbitmq", lambda: None)
+    monkeypatch.setattr(broker_node, "find_rabbitmq", lambda: None)
     monkeypatch.setattr(ensure, "find_rabbitmq", lambda: None)
 
 
 def test_ports_and_password_are_chosen_once(tmp_path: Path) -> None:
-    first = broker.node(tmp_path)
-    assert broker.node(tmp_path) == first
-    assert broker.node(tmp_path / "other").password != first.password
+    first = broker_node.node(tmp_path)
+    assert broker_node.node(tmp_path) == first
+    assert broker_node.node(tmp_path / "other").password != first.password
     assert len({first.port, first.dist_port, first.epmd_port}) == 3
 
 
 def test_only_the_owner_reads_the_password(tmp_path: Path) -> None:
-    broker.environment(tmp_path)
+    broker_node.environment(tmp_path)
     for name in ("node.json", "rabbitmq.conf"):
         assert (tmp_path / "rabbitmq" / name).stat().st_mode & 0o077 == 0
     saved = json.loads((tmp_path / "rabbitmq" / "node.json").read_text())
-    assert saved["password"] in broker.node(tmp_path).amqp_url
+    assert saved["password"] in broker_node.node(tmp_path).amqp_url
 
 
 def test_nothing_of_the_system_broker_is_used(tmp_path: Path) -> None:
-    env = broker.environment(tmp_path)
+    env = broker_node.environment(tmp_path)
     ours = ("HOME", "RABBITMQ_MNESIA_BASE", "RABBITMQ_LOG_BASE", "RABBITMQ_CONF_ENV_FILE")
     assert all(env[name].startswith(str(tmp_path)) for name in ours)
     assert env["ERL_EPMD_PORT"] != "4369"
 
 
 def test_a_missing_broker_names_the_package(tmp_path: Path, no_rabbitmq: None) -> None:
-    with pytest.raises(broker.BrokerMissingError, match="apt-get install rabbitmq-server"):
+    with pytest.raises(broker_node.BrokerMissingError, match="apt-get install rabbitmq-server"):
         broker.start(tmp_path)
 
 

@@ -1,0 +1,194 @@
+"""A day's reconciliation in the tables: idempotent, convergent, and nothing of a bad file."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from order_ops.jobs.ingest import ingest
+from order_ops.jobs.reconcile import entries_matched_twice, reconcile_day, snapshot_internal
+from order_ops.jobs.reconciliation_days import AccountDay, take_due
+from order_ops.providers.report import ReportError
+from order_ops.reconciliation.rules import load_rules
+from order_ops.store.engine import transaction
+from order_ops_tests.integration.conftest import Shop
+from order_ops_tests.shop import NOW, created, paid, reserved
+
+HEADER = (
+    "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,"
+    "reporting_category,payment_intent_id,charge_id,source_id,payment_metadata[order_id]"
+)
+RESULTS = (
+    "payment_matches",
+    "match_members",
+    "reconciliation_breaks",
+    "break_members",
+    "reconciliation_bridge",
+    "carry",
+)
+DAYS = [date(2026, 3, 9), date(2026, 3, 10), date(2026, 3, 11), date(2026, 3, 12)]
+
+
+def _file(folder: Path, name: str, lines: Sequence[tuple[str, str, str, int]]) -> Path:
+    """A Stripe report; lines are (line id, day, order, amount in minor units)."""
+    rows = [
+        f"{line},{day} 15:00:00,{day} 15:00:00,brl,{amount / 100:.2f},0.00,{amount / 100:.2f},"
+        f"charge,pi_{order},ch_{order},ch_{order},{order}"
+        for line, day, order, amount in lines
+    ]
+    path = folder / name
+    path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def _reconcile(shop: Shop, *days: date) -> dict[date, Any]:
+    found = {}
+    for day in days:
+        account_day = AccountDay(day, "shop-cards")
+        snapshot_internal(shop.pool, shop.mapping, account_day)
+        found[day] = reconcile_day(shop.pool, shop.mapping, load_rules(), account_day, "r").summary
+    return found
+
+
+def _tables(shop: Shop) -> dict[str, list[Any]]:
+    with shop.pool.connect() as connection:
+        return {
+            table: connection.execute(text(f"SELECT t::text FROM recon.{table} t ORDER BY 1"))
+            .scalars()
+            .all()
+            for table in RESULTS
+        }
+
+
+@pytest.fixture
+def traded(shop: Shop, tmp_path: Path) -> Shop:
+    """Three paid orders on the 10th; the provider lists one on the 10th, one on the 11th."""
+    for order in ("o1", "o2", "o3"):
+        shop.stage(created(order), reserved(order), paid(order))
+    shop.apply()
+    lines = [("txn_1", "2026-03-10", "o1", 1_000), ("txn_2", "2026-03-11", "o2", 1_000)]
+    ingest(shop.pool, shop.mapping.account("shop-cards"), _file(tmp_path, "a.csv", lines))
+    return shop
+
+
+def test_late_counterparts_match_and_what_stays_missing_breaks(traded: Shop) -> None:
+    found = _reconcile(traded, *DAYS)
+    assert [found[day]["verdict"] for day in DAYS] == [
+        "RECONCILED",
+        "RECONCILED_WITH_PENDING",
+        "BREAKS",
+        "BREAKS",
+    ]
+    assert found[DAYS[2]]["breaks"] == {
+        "missing_provider": {"count": 1, "amount_minor": {"BRL": 1_000}}
+    }
+    assert {day.day: summary["matched"] for day, summary in found.items()} == {
+        9: 0,
+        10: 1,
+        11: 1,
+        12: 0,
+    }
+    residuals = [ends["residual"] for s in found.values() for ends in s["bridge"].values()]
+    assert residuals
+    assert not any(residuals)
+    assert entries_matched_twice(traded.pool, "shop-cards") == 0
+
+
+def test_a_day_again_gives_the_same_tables(traded: Shop) -> None:
+    _reconcile(traded, *DAYS)
+    before = _tables(traded)
+    assert len(before["payment_matches"]) == 2
+    _reconcile(traded, *DAYS)
+    assert _tables(traded) == before
+
+
+def test_any_order_of_days_and_files_comes_to_the_same_tables(
+    traded: Shop, tmp_path: Path
+) -> None:
+    account = traded.mapping.account("shop-cards")
+    late = _file(tmp_path, "late.csv", [("txn_3", "2026-03-10", "o3", 990)])
+    _reconcile(traded, *reversed(DAYS))
+    ingest(traded.pool, account, late)
+    rounds = 0
+    while due := _due(traded):
+        rounds += 1
+        assert rounds < 20, "it converges"
+        _reconcile(traded, *[account_day.day for account_day in due])
+    backwards = _tables(traded)
+    with transaction(traded.pool) as conn:
+        for table in (*RESULTS, "run"):
+            conn.execute(f"TRUNCATE recon.{table}")
+    _reconcile(traded, *DAYS)
+    assert _tables(traded) == backwards
+    shorts = traded.rows("SELECT difference_minor FROM recon.reconciliation_breaks WHERE status = 'break'")
+    assert [row.difference_minor for row in shorts] == [-10], "settled by the late file"
+
+
+def _due(shop: Shop) -> list[AccountDay]:
+    with transaction(shop.pool) as conn:
+        due = take_due(conn, shop.mapping, NOW.replace(day=20))
+        conn.execute("UPDATE recon.day SET requested_at = NULL")
+    return [d.account_day for d in due if d.account_day.account == "shop-cards"]
+
+
+def test_news_makes_a_closed_day_due_until_it_is_taken_in(traded: Shop) -> None:
+    assert AccountDay(date(2026, 3, 10), "shop-cards") in _due(traded)
+    _reconcile(traded, date(2026, 3, 10), date(2026, 3, 11))
+    assert _due(traded) == []
+    traded.stage(paid("o1", payment="pi_late", sequence=9))
+    traded.apply()
+    assert _due(traded) == [AccountDay(date(2026, 3, 10), "shop-cards")]
+
+
+def test_a_day_that_is_not_over_is_not_due(traded: Shop) -> None:
+    with transaction(traded.pool) as conn:
+        assert take_due(conn, traded.mapping, NOW) == []
+
+
+def test_a_file_is_known_by_its_content_and_lines_by_their_ids(
+    traded: Shop, tmp_path: Path
+) -> None:
+    account = traded.mapping.account("shop-cards")
+    lines = [("txn_1", "2026-03-10", "o1", 1_000), ("txn_2", "2026-03-11", "o2", 1_000)]
+    again = ingest(traded.pool, account, _file(tmp_path, "renamed.csv", lines))
+    assert again.known_since is not None
+    longer = [*lines, ("txn_9", "2026-03-11", "o9", 5)]
+    more = ingest(traded.pool, account, _file(tmp_path, "more.csv", longer))
+    assert more.new_by_day == {date(2026, 3, 11): 1}
+
+
+def test_a_contradiction_is_refused_and_nothing_of_its_file_is_stored(
+    traded: Shop, tmp_path: Path
+) -> None:
+    lines = [("txn_8", "2026-03-10", "o8", 1), ("txn_1", "2026-03-10", "o1", 999)]
+    path = _file(tmp_path, "b.csv", lines)
+    with pytest.raises(ReportError, match=r"b\.csv, line 3.*txn_1.*a\.csv, line 2"):
+        ingest(traded.pool, traded.mapping.account("shop-cards"), path)
+    assert traded.one("SELECT count(*) FROM recon.provider_transactions") == 2
+    assert traded.one("SELECT count(*) FROM recon.source_file") == 1
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "where"),
+    [
+        ("gross", "grosse", "gross"),
+        (",10.00,", ",1o.00,", "line 2, column gross"),
+        (",10.00,0.00,10.00,", ',"1.000,00",0.00,"1.000,00",', "line 2, column gross"),
+        (",charge,pi_o1,ch_o1,ch_o1,o1\n", ",charge,pi_", "line 2"),
+    ],
+    ids=["missing column", "broken number", "another format", "truncated"],
+)
+def test_a_bad_file_is_one_clear_error_and_nothing_is_stored(
+    shop: Shop, tmp_path: Path, good: str, bad: str, where: str
+) -> None:
+    path = _file(tmp_path, "bad.csv", [("txn_1", "2026-03-10", "o1", 1_000)])
+    path.write_text(path.read_text().replace(good, bad))
+    with pytest.raises(ReportError) as caught:
+        ingest(shop.pool, shop.mapping.account("shop-cards"), path)
+    assert "bad.csv" in str(caught.value)
+    assert where in str(caught.value)
+    assert shop.one("SELECT count(*) FROM recon.source_file") == 0
+    assert shop.one("SELECT count(*) FROM recon.provider_transactions") == 0

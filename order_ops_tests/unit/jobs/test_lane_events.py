@@ -1,0 +1,349 @@
+"""A lane comes to the same end in whatever order its producers' events arrive."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from order_ops.domain.failures import FailureKind
+from order_ops.domain.orders import Order, State
+from order_ops.jobs import lane_events
+from order_ops.jobs.lane_events import Folded, Outcome, StagedEvent, Waiting, failed, fold
+from order_ops.mapping import load_mapping
+from order_ops.messaging.codec import Codec
+
+CODEC = Codec(load_mapping().events, 100_000)
+WAITING = Waiting(attempts=5, early_s=86_400)
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SHOP, CARDS = "checkout", "cards-webhook"
+
+CREATED = (SHOP, "order.created", {"total_minor": 1000, "currency": "BRL"})
+RESERVED = (
+    SHOP,
+    "order.reserved",
+    {
+        "expires_at": (T0 + timedelta(minutes=15)).isoformat(),
+        "reservations": [{"sku": "mug", "quantity": 1}],
+        "payments": [{"payment": "pi_1", "account": "cards", "amount_minor": 1000}],
+    },
+)
+RESERVED_FOR_TWO = (
+    SHOP,
+    "order.reserved",
+    {
+        "expires_at": (T0 + timedelta(minutes=15)).isoformat(),
+        "payments": [
+            {"payment": "pi_1", "account": "cards", "amount_minor": 600},
+            {"payment": "pi_2", "account": "cards", "amount_minor": 400},
+        ],
+    },
+)
+CANCELLED = (SHOP, "order.cancelled", {"reason": "changed my mind"})
+
+Spec = tuple[str, str, dict[str, Any]]
+
+
+def money(kind: str, payment: str, amount: int, refund: str | None = None) -> Spec:
+    data = {"payment": payment, "account": "cards", "amount_minor": amount, "currency": "BRL"}
+    return (CARDS, kind, data | ({"refund": refund} if refund else {}))
+
+
+PAID = money("payment.succeeded", "pi_1", 1000)
+DECLINED = money("payment.failed", "pi_1", 1000)
+
+
+def lane(*specs: Spec, **fields: Any) -> list[StagedEvent]:
+    """Staged events: `sequence` counts per producer, ids are in the order given."""
+    counters = {producer: count(1) for producer, _, _ in specs}
+    return [
+        staged(spec, number, next(counters[spec[0]]), **fields)
+        for number, spec in enumerate(specs, start=1)
+    ]
+
+
+def staged(spec: Spec, number: int, sequence: int, **fields: Any) -> StagedEvent:
+    producer, kind, data = spec
+    body = {
+        "id": f"evt-{number}",
+        "version": 1,
+        "type": kind,
+        "tenant": "shop",
+        "producer": producer,
+        "sequence": sequence,
+        "order": "o-1",
+        "occurred_at": (T0 + timedelta(seconds=number)).isoformat(),
+        "data": data,
+    }
+    made = StagedEvent(
+        id=number,
+        message_id=f"evt-{number}",
+        tenant_id="shop",
+        order_id="o-1",
+        producer=producer,
+        sequence=sequence,
+        event_type=kind,
+        routing_key=kind,
+        body=json.dumps(body).encode(),
+        headers={},
+        received_at=datetime.now(UTC),
+        attempts=1,
+        correlation_id=None,
+        claimed=True,
+    )
+    return replace(made, **fields)
+
+
+def labels(result: Folded) -> dict[int, str]:
+    return {outcome.event.id: outcome.label for outcome in result.outcomes}
+
+
+def order_of(result: Folded) -> Order:
+    assert result.touched is not None
+    return result.touched.order
+
+
+LIVES: dict[str, tuple[list[Spec], State]] = {
+    "paid": ([CREATED, RESERVED, PAID], State.CONFIRMED),
+    "declined first": ([CREATED, RESERVED, DECLINED, PAID], State.CONFIRMED),
+    "never paid": ([CREATED, RESERVED, DECLINED], State.RESERVED),
+    "cancelled": ([CREATED, RESERVED, CANCELLED], State.CANCELLED),
+    "cancelled when created": ([CREATED, CANCELLED], State.CANCELLED),
+    "paid and cancelled": ([CREATED, RESERVED, PAID, CANCELLED], State.CANCELLED),
+    "paid, part back": (
+        [CREATED, RESERVED, PAID, money("refund.succeeded", "pi_1", 300, "re_1")],
+        State.CONFIRMED,
+    ),
+    "paid, all back in parts": (
+        [
+            CREATED,
+            RESERVED,
+            PAID,
+            money("refund.failed", "pi_1", 300, "re_1"),
+            money("refund.succeeded", "pi_1", 300, "re_1"),
+            money("refund.succeeded", "pi_1", 700, "re_2"),
+        ],
+        State.REFUNDED,
+    ),
+    "paid twice over": (
+        [
+            CREATED,
+            RESERVED_FOR_TWO,
+            money("payment.succeeded", "pi_1", 600),
+            money("payment.succeeded", "pi_2", 400),
+        ],
+        State.CONFIRMED,
+    ),
+    "cancelled, part back": (
+        [CREATED, RESERVED, PAID, CANCELLED, money("refund.succeeded", "pi_1", 300, "re_1")],
+        State.CANCELLED,
+    ),
+}
+
+
+def amounts(order: Order) -> tuple[object, ...]:
+    return (
+        {p.payment: (p.status, p.amount_minor) for p in order.payments.values()},
+        {r.refund: (r.status, r.amount_minor) for r in order.refunds.values()},
+        order.paid_minor(),
+        order.refunded_minor(),
+    )
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, specs: Sequence[Spec]) -> list[list[StagedEvent]]:
+    """Batches of a life: copies added, producers interleaved, each in its own order."""
+    events = lane(*specs)
+    copies = draw(st.lists(st.sampled_from(events), max_size=4))
+    ids = count(len(events) + 1)
+    queues: dict[str, list[StagedEvent]] = {}
+    for event in events:
+        queues.setdefault(event.producer, []).append(event)
+        queues[event.producer] += [replace(c, id=next(ids)) for c in copies if c is event]
+    arrived: list[StagedEvent] = []
+    while any(queues.values()):
+        producer = draw(st.sampled_from(sorted(name for name, queue in queues.items() if queue)))
+        arrived.append(queues[producer].pop(0))
+    cuts = sorted(draw(st.sets(st.integers(1, max(1, len(arrived) - 1)), max_size=4)))
+    bounds = [0, *cuts, len(arrived)]
+    batches = [arrived[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [draw(st.permutations(batch)) for batch in batches]
+
+
+def play(batches: Sequence[Sequence[StagedEvent]]) -> tuple[Order, list[Outcome]]:
+    """Fold batch after batch; what waits comes again with the next."""
+    order, left = None, []
+    settled: list[Outcome] = []
+    for batch in batches:
+        result = fold(order, [*left, *batch], CODEC, WAITING)
+        order = result.touched.order if result.touched else None
+        left = [outcome.event for outcome in result.outcomes if outcome.state == "retry"]
+        settled += [outcome for outcome in result.outcomes if outcome.state != "retry"]
+    assert left == [], "at the end of its life nothing of a coherent order waits"
+    assert order is not None
+    return order, settled
+
+
+@pytest.mark.parametrize("life", LIVES)
+@given(data=st.data())
+def test_every_arrival_of_a_life_ends_in_the_same_order(data: st.DataObject, life: str) -> None:
+    specs, state = LIVES[life]
+    order, settled = play(data.draw(arrivals(specs)))
+    expected, _ = play([lane(*specs)])
+    assert order.state is state
+    assert expected.state is state
+    assert amounts(order) == amounts(expected)
+    assert (order.stock_held, order.reservations) == (expected.stock_held, expected.reservations)
+    assert {outcome.label for outcome in settled} <= {"applied", "known"}
+
+
+@given(data=st.data())
+def test_a_refund_and_its_cancellation_may_overtake_each_other(data: st.DataObject) -> None:
+    specs = [CREATED, RESERVED, PAID, CANCELLED, money("refund.succeeded", "pi_1", 1000, "re_1")]
+    order, settled = play(data.draw(arrivals(specs)))
+    assert order.state in {State.CANCELLED, State.REFUNDED}
+    assert (order.paid_minor(), order.refunded_minor()) == (1000, 1000)
+    assert {outcome.label for outcome in settled} <= {"applied", "known"}
+
+
+@given(data=st.data())
+def test_versions_count_every_change_once(data: st.DataObject) -> None:
+    specs, _ = LIVES["paid, all back in parts"]
+    arrived = [event for batch in data.draw(arrivals(specs)) for event in batch]
+    touched = fold(None, arrived, CODEC, WAITING).touched
+    assert touched is not None
+    versions = [change.version for change in touched.changes]
+    assert versions == list(range(1, touched.order.version + 1))
+
+
+def test_a_payment_in_one_batch_with_its_order_needs_no_waiting() -> None:
+    result = fold(None, lane(PAID, CREATED, RESERVED), CODEC, WAITING)
+    assert set(labels(result).values()) == {"applied"}
+    assert order_of(result).state is State.CONFIRMED
+
+
+def test_an_early_event_holds_back_its_producer_and_nobody_else() -> None:
+    early = money("refund.succeeded", "pi_9", 10, "re_9")
+    events = lane(CREATED, early, PAID, RESERVED)
+    result = fold(None, events, CODEC, WAITING)
+    assert labels(result) == {1: "applied", 2: "waiting", 3: "waiting", 4: "applied"}
+    notes = {outcome.event.id: outcome.note for outcome in result.outcomes}
+    assert notes[2] == "payment pi_9 of order o-1 is not known as paid"
+    assert notes[3] == "waits for an earlier event of its producer"
+    assert all(o.delay_s > 0 for o in result.outcomes if o.label == "waiting")
+    assert order_of(result).state is State.RESERVED
+
+
+def test_an_event_that_is_not_claimed_holds_back_its_producer() -> None:
+    created, payment, failure = lane(CREATED, PAID, DECLINED)
+    result = fold(None, [created, replace(payment, claimed=False), failure], CODEC, WAITING)
+    assert labels(result) == {1: "applied", 3: "waiting"}
+    assert order_of(result).payments == {}
+
+
+@pytest.mark.parametrize(("age_s", "least", "most"), [(0, 1, 2), (60, 15, 31), (7200, 30, 60)])
+def test_an_early_event_is_looked_at_the_less_the_older_it_is(
+    age_s: int, least: float, most: float
+) -> None:
+    received = datetime.now(UTC) - timedelta(seconds=age_s)
+    for _ in range(20):
+        (outcome,) = fold(None, lane(PAID, received_at=received), CODEC, WAITING).outcomes
+        assert (outcome.label, outcome.state) == ("waiting", "retry")
+        assert least <= outcome.delay_s <= most
+
+
+def test_an_early_event_past_its_deadline_is_a_dead_letter_and_frees_its_producer() -> None:
+    orphan = money("refund.succeeded", "pi_9", 10, "re_9")
+    created, dead, payment = lane(CREATED, orphan, PAID)
+    dead = replace(dead, received_at=datetime.now(UTC) - timedelta(seconds=86_401))
+    result = fold(None, [created, dead, payment], CODEC, WAITING)
+    assert labels(result) == {1: "applied", 2: "dead", 3: "applied"}
+    letter = next(o.letter for o in result.outcomes if o.letter)
+    assert letter.category is FailureKind.PERMANENT
+    assert "orphan: payment pi_9 of order o-1 is not known as paid" in letter.error
+    assert letter.payload == dead.body
+    assert order_of(result).paid_minor() == 1000
+
+
+def test_a_contradiction_is_a_dead_letter_with_its_money_and_leaves_the_order() -> None:
+    wrong = money("payment.succeeded", "pi_1", 999)
+    result = fold(None, lane(CREATED, RESERVED, wrong, DECLINED), CODEC, WAITING)
+    assert labels(result) == {1: "applied", 2: "applied", 3: "dead", 4: "applied"}
+    letter = next(o.letter for o in result.outcomes if o.letter)
+    assert (letter.category, letter.amount_minor, letter.currency) == ("conflict", 999, "BRL")
+    assert (letter.order_id, letter.name, letter.origin_id) == ("o-1", "payment.succeeded", "3")
+    assert (letter.stack or "").rstrip().endswith(letter.error)
+    assert order_of(result).payments["pi_1"].status == "failed"
+
+
+def test_a_dead_letter_that_moves_no_money_names_none() -> None:
+    again = (SHOP, "order.created", {"total_minor": 1, "currency": "BRL"})
+    result = fold(None, lane(CREATED, again), CODEC, WAITING)
+    letter = next(o.letter for o in result.outcomes if o.letter)
+    assert (letter.amount_minor, letter.currency) == (None, None)
+
+
+def test_a_row_that_can_no_longer_be_read_is_a_dead_letter() -> None:
+    created, broken = lane(CREATED, PAID)
+    result = fold(None, [created, replace(broken, body=b"{")], CODEC, WAITING)
+    assert labels(result) == {1: "applied", 2: "dead"}
+    letter = next(o.letter for o in result.outcomes if o.letter)
+    assert (letter.category, letter.payload) == (FailureKind.PERMANENT, b"{")
+    assert letter.error.startswith("Unreadable: not JSON")
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "label"),
+    [
+        (ConnectionError("reset"), 1, "retry"),
+        (ConnectionError("reset"), 4, "retry"),
+        (ConnectionError("reset"), 5, "dead"),
+        (KeyError("nobody foresaw this"), 1, "retry"),
+        (KeyError("nobody foresaw this"), 5, "dead"),
+    ],
+)
+def test_a_failing_event_is_tried_again_and_blocks_its_producer_alone(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, attempts: int, label: str
+) -> None:
+    real = lane_events.apply
+
+    def apply(order: Order | None, event: Any) -> Any:
+        if event.type == "payment.failed":
+            raise error
+        return real(order, event)
+
+    monkeypatch.setattr(lane_events, "apply", apply)
+    events = lane(CREATED, DECLINED, PAID, RESERVED, attempts=attempts)
+    result = fold(None, events, CODEC, WAITING)
+    later = "waiting" if label == "retry" else "applied"
+    assert labels(result) == {1: "applied", 2: label, 3: later, 4: "applied"}
+    outcome = next(o for o in result.outcomes if o.event.id == 2)
+    assert type(error).__name__ in str(outcome.note if label == "retry" else outcome.letter)
+    assert 0 <= outcome.delay_s <= 300
+
+
+def test_what_was_never_tried_is_due_again_at_once_and_not_counted() -> None:
+    (event,) = lane(CREATED)
+    outcome = Outcome.handed_back(event)
+    assert (outcome.label, outcome.state, outcome.delay_s) == ("waiting", "retry", 0.0)
+
+
+def test_a_lane_that_fails_as_a_whole_is_recorded_without_its_event() -> None:
+    (event,) = lane(PAID, attempts=5)
+    outcome = failed(event, RuntimeError("disk"), WAITING)
+    assert (outcome.label, outcome.state) == ("dead", "parked")
+    assert outcome.letter is not None
+    assert (outcome.letter.category, outcome.letter.attempts) == (FailureKind.UNKNOWN, 5)
+
+
+def test_an_order_that_nothing_happened_to_is_touched_without_changes() -> None:
+    known = order_of(fold(None, lane(CREATED, RESERVED, PAID), CODEC, WAITING))
+    result = fold(known, lane(CREATED, PAID), CODEC, WAITING)
+    assert set(labels(result).values()) == {"known"}
+    assert result.touched is not None
+    assert (result.touched.read_version, result.touched.changes) == (4, [])

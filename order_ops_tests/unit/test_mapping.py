@@ -1,0 +1,215 @@
+"""The mapping file is read as it is meant or refused by key, and its days leave no gap."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from order_ops.mapping import BUNDLED, Account, MappingError, load_mapping
+
+ZONES = [
+    "UTC",
+    "America/Sao_Paulo",
+    "America/New_York",
+    "America/Havana",
+    "America/St_Johns",
+    "Europe/Berlin",
+    "Africa/Cairo",
+    "Asia/Kathmandu",
+    "Asia/Beirut",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Pacific/Kiritimati",
+]
+CUT_OFFS = [time(0), time(1, 30), time(2, 30), time(12), time(22), time(23, 59, 59)]
+
+
+def account(time_zone: str = "UTC", cut_off: time = time(0)) -> Account:
+    return Account(
+        name="cards",
+        provider="stripe",
+        tenant="shop",
+        time_zone=time_zone,
+        cut_off=cut_off,
+        first_day=date(2026, 1, 1),
+    )
+
+
+@given(
+    st.sampled_from(ZONES),
+    st.sampled_from(CUT_OFFS),
+    st.datetimes(datetime(1999, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC)),
+)
+# a cut-off that the clocks jump over, one that they strike twice, and a midnight that they do
+@example("America/New_York", time(2, 30), datetime(2026, 3, 8, 7, 10, tzinfo=UTC))
+@example("America/New_York", time(1, 30), datetime(2026, 11, 1, 6, 10, tzinfo=UTC))
+@example("America/St_Johns", time(0), datetime(2010, 11, 7, 2, 45, tzinfo=UTC))
+@example("Pacific/Apia", time(0), datetime(2011, 12, 30, 10, 0, tzinfo=UTC))
+def test_any_moment_is_in_exactly_one_day(zone: str, cut_off: time, moment: datetime) -> None:
+    books = account(zone, cut_off)
+    near = moment.astimezone(ZoneInfo(zone)).date()
+    days = [near + timedelta(days=offset) for offset in range(-3, 4)]
+    bounds = {day: books.day_bounds(day) for day in days}
+    holding = [day for day, (start, end) in bounds.items() if start <= moment < end]
+    assert holding == [books.accounting_day(moment)]
+    assert books.accounting_day(moment.astimezone(ZoneInfo("Asia/Tokyo"))) == holding[0]
+
+
+@given(st.sampled_from(ZONES), st.sampled_from(CUT_OFFS), st.dates(date(1999, 1, 1), date(2037, 1, 1)))
+def test_days_follow_each_other_without_gap(zone: str, cut_off: time, day: date) -> None:
+    books = account(zone, cut_off)
+    start, end = books.day_bounds(day)
+    assert end == books.day_bounds(day + timedelta(days=1))[0]
+    assert timedelta(0) <= end - start <= timedelta(hours=50)
+    assert {start.tzinfo, end.tzinfo} == {UTC}
+    if start < end:
+        assert books.accounting_day(start) == day
+        assert books.accounting_day(end - timedelta(microseconds=1)) == day
+
+
+@pytest.mark.parametrize(
+    ("zone", "cut_off", "day", "hours"),
+    [
+        ("America/Sao_Paulo", time(0), date(2026, 3, 1), 24),
+        ("Europe/Berlin", time(0), date(2026, 3, 29), 23),
+        ("Europe/Berlin", time(0), date(2026, 10, 25), 25),
+        ("Europe/Berlin", time(22), date(2026, 3, 28), 23),
+        ("Africa/Cairo", time(0), date(2026, 4, 24), 23),
+        ("Australia/Lord_Howe", time(0), date(2026, 4, 5), 24.5),
+        ("Pacific/Apia", time(0), date(2011, 12, 30), 0),
+    ],
+)
+def test_a_day_is_as_long_as_the_clocks_make_it(
+    zone: str, cut_off: time, day: date, hours: float
+) -> None:
+    start, end = account(zone, cut_off).day_bounds(day)
+    assert end - start == timedelta(hours=hours)
+
+
+def test_a_day_starts_at_its_cut_off() -> None:
+    books = account("America/Sao_Paulo", time(22))
+    assert books.day_bounds(date(2026, 3, 1))[0] == datetime(2026, 3, 2, 1, tzinfo=UTC)
+    assert books.accounting_day(datetime(2026, 3, 2, 0, 59, tzinfo=UTC)) == date(2026, 2, 28)
+    assert books.accounting_day(datetime(2026, 3, 2, 1, 0, tzinfo=UTC)) == date(2026, 3, 1)
+
+
+def test_the_last_closed_day_is_the_one_before_todays() -> None:
+    books = account("America/Sao_Paulo")
+    assert books.last_closed_day(datetime(2026, 3, 2, 2, 59, tzinfo=UTC)) == date(2026, 2, 28)
+    assert books.last_closed_day(datetime(2026, 3, 2, 3, 0, tzinfo=UTC)) == date(2026, 3, 1)
+
+
+def test_an_act_only_proposes_unless_it_is_enabled() -> None:
+    cautious = account()
+    bold = cautious.model_copy(update={"acts": {"expire": "automatic", "refund": "off"}})
+    assert cautious.act_mode("expire") == "propose"
+    assert [bold.act_mode(kind) for kind in ("expire", "refund", "cancel")] == [
+        "automatic",
+        "off",
+        "propose",
+    ]
+
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> Path:
+        path = tmp_path / "mapping.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def changed(*keys: str | int, value: Any) -> str:
+    """The bundled file with one value changed."""
+    whole = yaml.safe_load(BUNDLED.read_text(encoding="utf-8"))
+    inner = whole
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    return yaml.safe_dump(whole)
+
+
+def test_without_a_file_the_bundled_one_is_read() -> None:
+    assert load_mapping() == load_mapping(BUNDLED)
+    assert [one.name for one in load_mapping().accounts] == ["shop-cards", "shop-boleto"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        (("version",), 2, "version: Input should be 1"),
+        (("verison",), 1, "verison: Extra inputs are not permitted"),
+        (("accounts",), [], "accounts: List should have at least 1 item"),
+        (("accounts", 0, "time_zone"), "Mars/Olympus", "'Mars/Olympus' is not an IANA time zone"),
+        (("accounts", 0, "time_zone"), "../../etc/passwd", "is not an IANA time zone"),
+        (("accounts", 0, "time_zone"), "", "is not an IANA time zone"),
+        (("accounts", 0, "name"), "Shop|Cards", "accounts.0.name: Value error, 'Shop|Cards'"),
+        (("accounts", 1, "provider"), "adyen", "accounts.1.provider: Input should be 'stripe'"),
+        (("accounts", 0, "acts"), {"expire": "yes"}, "accounts.0.acts.expire: Input should be"),
+        (("accounts", 0, "first_day"), "soon", "accounts.0.first_day: Input should be"),
+        (("events", "routing", "order.created"), "urgent", "events.routing.order.created: Input"),
+        (("internal", "relation"), "x; DROP TABLE y", "is not a table or view name"),
+        (("internal", "columns", "amount"), 'a"b', "is not a column name"),
+        (("internal", "amount_unit"), "cents", "internal.amount_unit: Input should be"),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_file(
+    write: Write, keys: tuple[str | int, ...], value: Any, words: str
+) -> None:
+    path = write(changed(*keys, value=value))
+    with pytest.raises(MappingError) as refused:
+        load_mapping(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "just words", "- a list", "version: [", "a: b: c", "\t"])
+def test_a_file_that_is_no_mapping_is_refused(write: Write, text: str) -> None:
+    path = write(text)
+    with pytest.raises(MappingError, match="mapping.yaml: "):
+        load_mapping(path)
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("version: 1 # São Paulo".encode("latin-1"))
+    with pytest.raises(MappingError, match="latin.yaml: is not UTF-8"):
+        load_mapping(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="nowhere.yaml: cannot be read: No such file"):
+        load_mapping(tmp_path / "nowhere.yaml")
+
+
+def test_a_cut_off_is_read_as_a_time_of_day(write: Write) -> None:
+    found = load_mapping(write(changed("accounts", 0, "cut_off", value="22:00")))
+    assert found.accounts[0].cut_off == time(22)
+
+
+def test_an_unquoted_cut_off_which_yaml_reads_as_a_number_is_refused(write: Write) -> None:
+    text = BUNDLED.read_text(encoding="utf-8")
+    path = write(text.replace("    first_day:", "    cut_off: 22:00\n    first_day:", 1))
+    with pytest.raises(MappingError, match="accounts.0.cut_off: .*in quotes"):
+        load_mapping(path)
+
+
+def test_two_accounts_of_one_name_are_refused(write: Write) -> None:
+    path = write(changed("accounts", 1, "name", value="shop-cards"))
+    with pytest.raises(MappingError, match="accounts: .*'shop-cards' stands there twice"):
+        load_mapping(path)
+
+
+def test_an_unknown_account_is_answered_with_those_there_are() -> None:
+    with pytest.raises(MappingError, match="no account 'x'.*: shop-cards, shop-boleto"):
+        load_mapping().account("x")
