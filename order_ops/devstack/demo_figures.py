@@ -32,6 +32,7 @@ class Figures:
     matched: int
     breaks: dict[str, ClassSummary]
     bridge: dict[str, dict[str, int]]
+    bridge_lines: list[tuple[str, str, int]]
     truth: Truth
     expected_orders: Mapping[str, int]
     reports: list[str]
@@ -100,6 +101,12 @@ def collect(day: ShopDay, settings: Settings, broker: str | None) -> Figures:
             matched=sum(run.summary["matched"] for run in runs),
             breaks=_by_class(standing),
             bridge=_bridge(runs),
+            bridge_lines=[
+                (row.currency, row.line, int(row.amount_minor))
+                for row in recon.bridge_over(
+                    conn, account=accounts, first_day=day.day, last_day=last
+                )
+            ],
             truth=_truth(conn, day, accounts, standing),
             expected_orders=day.expected.orders,
             reports=[run.report for run in runs if run.report],

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from order_ops.devstack.demo_figures import Figures
 from order_ops.domain.money import format_minor
+from order_ops.reporting.report import line_words
 
 Item = TypeVar("Item")
 _LOOK_EVERY_S = 0.2
@@ -95,7 +96,7 @@ class View:
     def outcome(self, figures: Figures, home: Path) -> None:
         """The verdict, and where to look."""
         say = self._console.print
-        say(f"\n[bold]{figures.sentence()}[/]", highlight=False)
+        say(f"\n[bold]{figures.sentence()}[/]", highlight=False, soft_wrap=True)
         messages = ", ".join(f"{count:,} {name}" for name, count in figures.messages.items())
         say(f"\nMessages  {messages}", highlight=False)
         states = ", ".join(f"{count:,} {state}" for state, count in figures.orders.items())
@@ -123,12 +124,11 @@ class View:
         return table
 
     def _bridge(self, figures: Figures) -> Table:
-        table = Table(title="Bridge", title_justify="left")
-        for name in ("currency", "recorded by us", "listed by the provider", "residual"):
-            table.add_column(name, justify="left" if name == "currency" else "right")
-        for code, ends in figures.bridge.items():
-            amounts = [format_minor(ends[n], code) for n in ("internal", "provider", "residual")]
-            table.add_row(code, *amounts)
+        table = Table(title="Bridge, from our total to the provider's", title_justify="left")
+        table.add_column("line")
+        table.add_column("amount", justify="right")
+        for code, line, amount in figures.bridge_lines:
+            table.add_row(line_words(line), format_minor(amount, code))
         return table
 
     def _truth(self, figures: Figures) -> None:
@@ -138,6 +138,7 @@ class View:
             f"[{colour}]Truth     precision {truth.precision}, recall {truth.recall} "
             f"against the labels of the faults that were put in[/]",
             highlight=False,
+            soft_wrap=True,
         )
         for text in [*truth.missed[:10], *truth.wrong[:10]]:
             self._console.print(f"  {text}", highlight=False)

@@ -180,3 +180,12 @@ JOIN recon.match_members p ON p.account = i.account AND p.match_id = i.match_id
     AND p.side = 'provider'
 WHERE i.account = ANY (:account::text[]) AND i.side = 'internal'
     AND i.day BETWEEN :first_day AND :last_day;
+
+-- name: bridge_over
+-- One bridge over many days: what one day left pending, the next one opened with.
+SELECT currency, line, sum(amount_minor) AS amount_minor FROM recon.reconciliation_bridge
+WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
+GROUP BY currency, line
+HAVING sum(amount_minor) <> 0 AND line NOT LIKE 'pending%' AND line <> 'opening_carry_forward'
+    OR line IN ('internal_total', 'provider_total', 'residual')
+ORDER BY currency, min(position);

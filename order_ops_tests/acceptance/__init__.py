@@ -1,0 +1,1 @@
+"""What a person does: the demo, and a day with everything running."""
