@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from order_ops.mapping import MappingError, load_mapping
 from order_ops.settings import SettingsError, get_settings
@@ -44,7 +46,7 @@ def _explained() -> Iterator[None]:
     except Exception as error:
         if not _mendable(error):
             raise
-        _errors.print(f"[bold red]order-ops:[/] {error}", highlight=False, soft_wrap=True)
+        _errors.print(Text.assemble(("order-ops:", "bold red"), f" {error}"), soft_wrap=True)
         raise typer.Exit(2) from None
 
 
@@ -143,12 +145,18 @@ def ingest(
         found = load_mapping(settings.mapping).account(account)
         done = run(engine(settings), found, file)
     if done.known_since:
-        _console.print(f"{done.name} is known since {done.known_since}: nothing changed.")
+        _console.out(f"{done.name} is known since {done.known_since}: nothing changed.")
         return
     new = sum(done.new_by_day.values())
-    _console.print(f"{done.name}: {done.lines} lines, {new} of them new.")
+    _console.out(f"{done.name}: {done.lines} lines, {new} of them new.")
     for day, lines in sorted(done.new_by_day.items()):
         _console.print(f"  {day}: {lines} lines; the day will be reconciled.")
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise typer.BadParameter(f"{value!r} is not an IANA time zone such as America/Sao_Paulo")
+    return value
 
 
 @app.command()
@@ -161,7 +169,9 @@ def reconcile(
         Path | None, typer.Option("--json", help="Write the summary to this file.")
     ] = None,
     account: Annotated[str, typer.Option(help="A name for the account.")] = "files",
-    time_zone: Annotated[str, typer.Option(help="Accounting time zone.")] = "UTC",
+    time_zone: Annotated[
+        str, typer.Option(help="Accounting time zone.", callback=_known_zone)
+    ] = "UTC",
     as_of: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Close the files as of this day; default: today."),
@@ -184,7 +194,7 @@ def reconcile(
         if json_file is not None:
             json_file.write_text(json.dumps(done.summary, indent=2) + "\n", encoding="utf-8")
     _console.print(done.sentence)
-    _console.print(f"Verdict {done.summary['verdict']}; report and tables in {out}.")
+    _console.out(f"Verdict {done.summary['verdict']}; report and tables in {out}.")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ Belongs here: figures. They come from what is stored and not from what the demo
 did, so that a second demo reports the same.
 """
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -70,20 +72,23 @@ class Figures:
 def copies_received(settings: Settings) -> int:
     """Messages that were ever taken in, further copies included."""
     with transaction(engine(settings)) as conn:
-        return sum(row.copies for row in intake.count_by_state(conn, tenant_id=None))
+        return sum(row.copies for row in intake.count_by_state(conn))
 
 
 def messages_in_state(settings: Settings, state: str) -> int:
     """Messages of the inbox in a state."""
     with transaction(engine(settings)) as conn:
-        rows = intake.count_by_state(conn, tenant_id=None)
+        rows = intake.count_by_state(conn)
         return sum(row.messages for row in rows if row.state == state)
 
 
 def collect(day: ShopDay, settings: Settings, broker: str | None) -> Figures:
     """Read the figures of the day and judge them."""
     with transaction(engine(settings)) as conn:
-        states = {row.state: row.messages for row in intake.count_by_state(conn, tenant_id=None)}
+        mine = {"tenant_id": TENANT, "order_ids": _orders_of(day)}
+        states = {row.state: row.messages for row in intake.count_by_state_of(conn, **mine)}
+        poison = {label.body for label in day.labels if label.body is not None}
+        parked = poison & {bytes(row.body) for row in intake.parked_bodies(conn)}
         accounts = [a.name for a in load_mapping(settings.mapping).accounts]
         last = day.day + timedelta(days=1)
         runs = list(recon.runs(conn, account=accounts, first_day=day.day, last_day=last))
@@ -92,11 +97,11 @@ def collect(day: ShopDay, settings: Settings, broker: str | None) -> Figures:
             broker=broker,
             messages={
                 "published": len(day.messages),
-                "staged": sum(states.values()) - states.get("parked", 0),
+                "staged": sum(states.values()),
                 "applied": states.get("done", 0),
-                "parked": states.get("parked", 0),
+                "parked": len(parked),
             },
-            orders={r.state: r.orders for r in orders.count_by_state(conn, tenant_id=TENANT)},
+            orders={r.state: r.orders for r in orders.count_by_state_of(conn, **mine)},
             verdict=min((run.verdict for run in runs), key=_VERDICTS.index),
             matched=sum(run.summary["matched"] for run in runs),
             breaks=_by_class(standing),
@@ -107,9 +112,9 @@ def collect(day: ShopDay, settings: Settings, broker: str | None) -> Figures:
                     conn, account=accounts, first_day=day.day, last_day=last
                 )
             ],
-            truth=_truth(conn, day, accounts, standing),
+            truth=_truth(conn, day, accounts, standing, parked),
             expected_orders=day.expected.orders,
-            reports=[run.report for run in runs if run.report],
+            reports=[run.report for run in runs if run.report and run.day == day.day],
         )
 
 
@@ -133,7 +138,18 @@ def _bridge(runs: list[Any]) -> dict[str, dict[str, int]]:
     return total
 
 
-def _truth(conn: Connection, day: ShopDay, accounts: list[str], standing: list[Any]) -> Truth:
+def _orders_of(day: ShopDay) -> list[str]:
+    """The day's own orders: a home may hold others, which are not judged."""
+    found = set()
+    for message in day.messages:
+        with suppress(ValueError):
+            found.add(str(json.loads(message.body)["order"]))
+    return sorted(found)
+
+
+def _truth(
+    conn: Connection, day: ShopDay, accounts: list[str], standing: list[Any], parked: set[bytes]
+) -> Truth:
     last = day.day + timedelta(days=1)
     pairs = recon.matched_pairs(conn, account=accounts, first_day=day.day, last_day=last)
     members: dict[str, set[str]] = {}
@@ -144,5 +160,4 @@ def _truth(conn: Connection, day: ShopDay, accounts: list[str], standing: list[A
         FoundBreak(row.break_class, frozenset(members[row.break_id]), row.at_stake_minor)
         for row in standing
     ]
-    parked = {bytes(row.body) for row in intake.parked_bodies(conn)}
     return score(day, [(p.internal_id, p.provider_id) for p in pairs], found, parked)

@@ -105,7 +105,7 @@ class View:
         say(self._breaks(figures))
         say(self._bridge(figures))
         self._truth(figures)
-        for report in figures.reports[:2]:
+        for report in figures.reports:
             say(f"Report    {report}", highlight=False, soft_wrap=True)
         say(f"Tables    schema analytics; every file of the day is under {home}", soft_wrap=True)
         say("UI        make up   (run history, asset graph, backfills)\n")

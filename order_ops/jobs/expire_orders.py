@@ -86,9 +86,9 @@ def _ask(expirer: Expirer, order: Order) -> list[Seen]:
         if account.tenant == order.tenant:
             client = expirer.client_of(account.name)
             answer = client.payments_of_order(order.order_id, refs.get(account.name, []))
-            for payment in answer:
-                if payment.ref in refs.get(account.name, []) or payment.ref not in seen:
-                    seen[payment.ref] = Seen(account.name, payment)
+            for found in answer:
+                if found.ref in refs.get(account.name, []) or found.ref not in seen:
+                    seen[found.ref] = Seen(account.name, found)
     return list(seen.values())
 
 

@@ -68,9 +68,7 @@ def mark_changed(conn: Connection, mapping: Mapping, orders: Sequence[Order]) ->
     mark(conn, days)
 
 
-def take_due(
-    conn: Connection, mapping: Mapping, now: datetime, *, days: int = 50
-) -> list[DueDay]:
+def take_due(conn: Connection, mapping: Mapping, now: datetime, *, days: int = 50) -> list[DueDay]:
     """Closed days with news, oldest first, recorded as asked for."""
     rows = list(
         recon.due_days(

@@ -51,8 +51,8 @@ def read_csv(path: Path) -> TextTable:
     """Read a comma-separated UTF-8 file (a BOM is tolerated) without guessing any type.
 
     Raises:
-        ReportError: empty, not UTF-8, a header with a doubled name, an unbalanced quote, or a line
-            with another number of fields than the header, as a truncated last line has.
+        ReportError: empty, not UTF-8, a header with a doubled name, an unbalanced quote, a line
+            with another number of fields than the header, or a last line that does not end.
         OSError: the file cannot be opened.
     """
     content = path.read_bytes()
@@ -60,6 +60,7 @@ def read_csv(path: Path) -> TextTable:
     _check_text(path.name, data)
     header = _header(path.name, data)
     line_no = _check_structure(path.name, data, header)
+    _check_end(path.name, content, header, line_no)
     frame = pl.read_csv(data, infer_schema=False).with_columns(
         pl.when(pl.all() != "").then(pl.all())
     )
@@ -85,7 +86,10 @@ def _check_text(name: str, data: bytes) -> None:
 
 
 def _header(name: str, data: bytes) -> list[str]:
-    header = next(csv.reader([data.split(b"\n", 1)[0].decode().rstrip("\r")]))
+    first = data.split(b"\n", 1)[0].decode().rstrip("\r")
+    if "\r" in first:
+        raise ReportError(name, "lines end with CR alone", "export it with LF or CRLF", line=1)
+    header = next(csv.reader([first]))
     for column in header:
         if header.count(column) > 1 or column == LINE_NO:
             raise ReportError(
@@ -121,3 +125,18 @@ def _check_structure(name: str, data: bytes, header: list[str]) -> npt.NDArray[n
         problem = "a quote is opened and not closed"
         raise ReportError(name, problem, _AGAIN, line=int(line_no[-1]), column=column)
     return line_no[1:]
+
+
+def _check_end(
+    name: str, content: bytes, header: list[str], line_no: npt.NDArray[np.int64]
+) -> None:
+    """Refuse a last line without its newline: "100.0" may be what is left of "100.00".
+
+    A cut inside the last cell leaves the right number of fields, and nothing else shows it.
+    """
+    if content.endswith(b"\n"):
+        return
+    line = int(line_no[-1]) if len(line_no) else 1
+    problem = "the last line does not end with a newline, so its last cell may be cut"
+    hint = "export it again; if the file is complete, add the newline"
+    raise ReportError(name, problem, hint, line=line, column=header[-1])

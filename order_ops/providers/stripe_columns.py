@@ -83,7 +83,9 @@ _DROPPED = {
 }
 _METADATA = re.compile(r"(payment|refund|transfer)_metadata\[.*\]")
 _PERSONAL = re.compile(
-    r"customer|card|shipping|billing|address|e?mail|phone|name|\bip\b", re.IGNORECASE
+    r"customer|card|shipping|billing|address|mail|phone|name|\bip\b|buyer|payer|recipient|holder|"
+    r"contact|street|city|postal|zip|birth|iban|passport|tax_?id|\b(cpf|cnpj|ssn)\b",
+    re.IGNORECASE,
 )
 
 

@@ -20,7 +20,8 @@ from order_ops.providers.csv_file import LINE_NO, TextTable
 from order_ops.providers.report import ReportError
 
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)$"
-_TIME = r"^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(:\d\d(?:\.\d+)?)?"
+# Seconds are required: without them a cut file could end in a time that is still one.
+_TIME = r"^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)"
 
 
 def refuse_first(
@@ -87,8 +88,7 @@ def times(table: TextTable, column: str, time_zone: str = "UTC") -> pl.Series:
     """Return UTC times (us); `time_zone` is meant where the text names no zone itself."""
     cells = required_text(table, column)
     text = pl.col("t")
-    seconds = text.str.extract(_TIME, 3).fill_null(":00")
-    plain = text.str.extract(_TIME, 1) + "T" + text.str.extract(_TIME, 2) + seconds
+    plain = text.str.extract(_TIME, 1) + "T" + text.str.extract(_TIME, 2)
     zone = text.str.extract(rf"({_ZONE})", 1).str.replace("Z", "+00:00", literal=True)
     local = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
     utc = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")

@@ -86,12 +86,12 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "refund_missing_internal": (
         "The provider refunded ",
-        "theirs",
+        "stake",
         "; we recorded no such refund.",
     ),
     "refund_missing_provider": (
         "We recorded a refund of ",
-        "ours",
+        "stake",
         "; the provider lists none.",
     ),
     "dispute_unrecorded": ("A dispute moved ", "theirs", "; we have not booked it."),

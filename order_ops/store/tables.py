@@ -118,6 +118,7 @@ inbox = Table(
         postgresql_where=text("state IN ('pending', 'retry')"),
     ),
     Index("ix_inbox_claim", "claim", postgresql_where=text("state IN ('pending', 'retry')")),
+    comment="Every message that was ever taken in, byte for byte, once per id.",
     schema="intake",
 )
 
@@ -130,6 +131,7 @@ lane = Table(
     _text("owner", null=True),
     _time("claimed_at"),
     PrimaryKeyConstraint("tenant_id", "order_id"),
+    comment="One order's events: whose hands they are in. `fence` is the claim that may write.",
     schema="intake",
 )
 
@@ -163,6 +165,7 @@ orders = Table(
         "order_id",
         postgresql_where=text("state = 'RESERVED'"),
     ),
+    comment="An order and where it stands; its history leads there, or the row is refused.",
     schema="orders",
 )
 
@@ -184,6 +187,7 @@ order_events = Table(
     _json("detail"),
     _time("recorded_at", now=True),
     PrimaryKeyConstraint("tenant_id", "order_id", "version"),
+    comment="The history of an order: one row per change.",
     schema="orders",
 )
 
@@ -203,6 +207,7 @@ payments = Table(
     _one_of("status", "pending", "succeeded", "failed"),
     CheckConstraint("status <> 'succeeded' OR succeeded_at IS NOT NULL", name="succeeded_at"),
     Index("ix_payments_account_succeeded", "account", "succeeded_at"),
+    comment="One row per payment intent of the provider.",
     schema="orders",
 )
 
@@ -221,6 +226,7 @@ refunds = Table(
     PrimaryKeyConstraint("tenant_id", "order_id", "refund"),
     UniqueConstraint("account", "refund"),
     _one_of("status", "pending", "succeeded", "failed"),
+    comment="One row per refund at the provider.",
     schema="orders",
 )
 
@@ -234,6 +240,7 @@ reservations = Table(
     _time("updated_at", now=True),
     PrimaryKeyConstraint("tenant_id", "order_id", "sku"),
     _one_of("state", "held", "allocated", "released"),
+    comment="Stock held, allocated or released.",
     schema="orders",
 )
 
@@ -253,6 +260,7 @@ outbox = Table(
     _time("published_at"),
     UniqueConstraint("message_id"),
     Index("ix_outbox_unpublished", "id", postgresql_where=text("published_at IS NULL")),
+    comment="What is said to the world, written with the change it speaks of.",
     schema="ops",
 )
 
@@ -263,6 +271,7 @@ lease = Table(
     _text("owner"),
     _big("fence"),
     _time("lease_until", null=False),
+    comment="Who is the one active process of a kind, until when, by the database's clock.",
     schema="ops",
 )
 
@@ -282,6 +291,7 @@ alert = Table(
     _time("resolved_at"),
     _one_of("severity", "info", "warning", "critical"),
     Index("uq_alert_open", "dedupe_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
+    comment="What a person must hear of; one open row per `dedupe_key`.",
     schema="ops",
 )
 
@@ -311,6 +321,7 @@ dead_letter = Table(
     _one_of("origin", "event", "run"),
     _one_of("state", "open", "replaying", "replayed", "discarded"),
     Index("ix_dead_letter_fingerprint", "fingerprint"),
+    comment="Events and runs that could not be done, with payload, error and stack.",
     schema="ops",
 )
 
@@ -332,6 +343,7 @@ act = Table(
     UniqueConstraint("kind", "tenant_id", "order_id", "order_version"),
     _one_of("kind", "expire", "confirm", "cancel", "refund", "reinstate"),
     _one_of("state", "proposed", "intended", "done", "overtaken", "failed"),
+    comment="What is planned, proposed or done about an order, and on which facts.",
     schema="ops",
 )
 
@@ -349,6 +361,7 @@ source_file = Table(
     _json("totals"),
     _time("received_at", now=True),
     UniqueConstraint("account", "sha256"),
+    comment="Provider files, each once by its hash, with their control totals.",
     schema="recon",
 )
 
@@ -374,6 +387,7 @@ provider_transactions = Table(
     _json("raw"),
     PrimaryKeyConstraint("account", "entry_id"),
     Index("ix_provider_transactions_day", "account", "day"),
+    comment="Lines of provider files, by account and the provider's line id.",
     schema="recon",
 )
 
@@ -394,6 +408,7 @@ internal_transactions = Table(
     _time("occurred_at", null=False),
     PrimaryKeyConstraint("account", "entry_id"),
     Index("ix_internal_transactions_day", "account", "day"),
+    comment="Our payments and refunds, as they were when the day was last read.",
     schema="recon",
 )
 
@@ -409,6 +424,7 @@ day = Table(
     Column("requests", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("account", "day"),
     Index("ix_day_due", "account", "day", postgresql_where=text("generation > done_generation")),
+    comment="Which accounting days have news that no run has taken in.",
     schema="recon",
 )
 
@@ -427,6 +443,7 @@ run = Table(
     _text("report", null=True),
     _time("finished_at", now=True),
     PrimaryKeyConstraint("account", "day"),
+    comment="The latest run of each day: verdict, summary, and the hashes of what it used.",
     schema="recon",
 )
 
@@ -449,6 +466,7 @@ payment_matches = Table(
     _text("explanation"),
     PrimaryKeyConstraint("account", "match_id"),
     Index("ix_payment_matches_day", "account", "day"),
+    comment="Which of our entries is which provider line, by what rule.",
     schema="recon",
 )
 
@@ -462,6 +480,7 @@ match_members = Table(
     PrimaryKeyConstraint("account", "side", "entry_id"),
     Index("ix_match_members_day", "account", "day"),
     _one_of("side", "internal", "provider"),
+    comment="Both sides of each match; its key makes a double match impossible.",
     schema="recon",
 )
 
@@ -486,6 +505,7 @@ reconciliation_breaks = Table(
     _text("explanation"),
     PrimaryKeyConstraint("account", "day", "break_id"),
     _one_of("status", "break", "pending"),
+    comment="Every difference of a day, named, with the money at stake.",
     schema="recon",
 )
 
@@ -497,6 +517,7 @@ break_members = Table(
     _text("side"),
     _text("entry_id"),
     PrimaryKeyConstraint("account", "day", "break_id", "side", "entry_id"),
+    comment="The entries that each break is about.",
     schema="recon",
 )
 
@@ -510,6 +531,7 @@ reconciliation_bridge = Table(
     _big("amount_minor"),
     _big("count"),
     PrimaryKeyConstraint("account", "day", "currency", "line"),
+    comment="From our total to the provider's, line by line; the residual is 0.",
     schema="recon",
 )
 
@@ -520,5 +542,6 @@ carry = Table(
     _text("side"),
     _text("entry_id"),
     PrimaryKeyConstraint("account", "day", "side", "entry_id"),
+    comment="What a day leaves open for the next one.",
     schema="recon",
 )

@@ -61,7 +61,9 @@ def test_any_moment_is_in_exactly_one_day(zone: str, cut_off: time, moment: date
     assert books.accounting_day(moment.astimezone(ZoneInfo("Asia/Tokyo"))) == holding[0]
 
 
-@given(st.sampled_from(ZONES), st.sampled_from(CUT_OFFS), st.dates(date(1999, 1, 1), date(2037, 1, 1)))
+@given(
+    st.sampled_from(ZONES), st.sampled_from(CUT_OFFS), st.dates(date(1999, 1, 1), date(2037, 1, 1))
+)
 def test_days_follow_each_other_without_gap(zone: str, cut_off: time, day: date) -> None:
     books = account(zone, cut_off)
     start, end = books.day_bounds(day)

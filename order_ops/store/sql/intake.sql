@@ -130,8 +130,12 @@ WHERE inbox.id = outcome.id;
 
 -- name: count_by_state
 SELECT state, count(*) AS messages, sum(copies) AS copies FROM intake.inbox
-WHERE tenant_id IS NOT DISTINCT FROM COALESCE(:tenant_id, tenant_id)
+GROUP BY state ORDER BY state;
+
+-- name: count_by_state_of
+SELECT state, count(*) AS messages FROM intake.inbox
+WHERE tenant_id = :tenant_id AND order_id = ANY (:order_ids::text[])
 GROUP BY state ORDER BY state;
 
 -- name: parked_bodies
-SELECT body FROM intake.inbox WHERE state = 'parked';
+SELECT body FROM intake.inbox WHERE state = 'parked' AND tenant_id IS NULL;

@@ -83,6 +83,7 @@ LIMIT :orders;
 -- name: mark_checked!
 UPDATE orders.orders SET checked_at = now() WHERE tenant_id = :tenant_id AND order_id = :order_id;
 
--- name: count_by_state
+-- name: count_by_state_of
 SELECT state, count(*) AS orders FROM orders.orders
-WHERE tenant_id = COALESCE(:tenant_id, tenant_id) GROUP BY state ORDER BY state;
+WHERE tenant_id = :tenant_id AND order_id = ANY (:order_ids::text[])
+GROUP BY state ORDER BY state;

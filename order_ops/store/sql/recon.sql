@@ -186,6 +186,6 @@ WHERE i.account = ANY (:account::text[]) AND i.side = 'internal'
 SELECT currency, line, sum(amount_minor) AS amount_minor FROM recon.reconciliation_bridge
 WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
 GROUP BY currency, line
-HAVING sum(amount_minor) <> 0 AND line NOT LIKE 'pending%' AND line <> 'opening_carry_forward'
+HAVING sum(amount_minor) <> 0 AND NOT starts_with(line, 'pending') AND line <> 'opening_carry_forward'
     OR line IN ('internal_total', 'provider_total', 'residual')
 ORDER BY currency, min(position);

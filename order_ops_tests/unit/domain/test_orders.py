@@ -211,9 +211,7 @@ def test_what_speaks_of_the_unheard_of_waits(before: tuple[Event, ...], early: E
         ),
     ],
 )
-def test_a_contradiction_is_a_conflict(
-    before: tuple[Event, ...], wrong: Event, words: str
-) -> None:
+def test_a_contradiction_is_a_conflict(before: tuple[Event, ...], wrong: Event, words: str) -> None:
     order = after(*before)
     with pytest.raises(Rejected, match=words) as refused:
         apply(order, wrong)
@@ -232,9 +230,7 @@ def test_money_after_the_close_is_kept_and_wakes_somebody(state: State) -> None:
 def test_cancelling_a_paid_order_wakes_somebody(refunded: int, open_minor: int) -> None:
     order = after(CREATED, RESERVED, event("payment.succeeded", **PAID))
     if refunded:
-        order, _ = apply(
-            order, event("refund.succeeded", **{**REFUNDED, "amount_minor": refunded})
-        )
+        order, _ = apply(order, event("refund.succeeded", **{**REFUNDED, "amount_minor": refunded}))
     _, changes = apply(order, CANCELLED)
     assert [(c.kind, c.alert) for c in changes] == [("cancelled", True)]
     assert changes[0].detail == {"reason": "changed my mind", "paid_minor": open_minor}
@@ -291,7 +287,11 @@ def test_a_declined_payment_may_still_succeed() -> None:
 def test_a_copy_shares_nothing_that_an_event_changes() -> None:
     order = after(CREATED)
     copied = order.copy()
-    for one in (RESERVED, event("payment.succeeded", **PAID), event("refund.succeeded", **REFUNDED)):
+    for one in (
+        RESERVED,
+        event("payment.succeeded", **PAID),
+        event("refund.succeeded", **REFUNDED),
+    ):
         copied, _ = apply(copied, one)
     assert order == after(CREATED)
     assert copied.state is State.REFUNDED

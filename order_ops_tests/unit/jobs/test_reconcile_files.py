@@ -89,9 +89,7 @@ def real_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "ours.csv", folder / "stripe.csv"
 
 
-def test_real_payments_reconcile_to_the_cent(
-    tmp_path: Path, real_files: tuple[Path, Path]
-) -> None:
+def test_real_payments_reconcile_to_the_cent(tmp_path: Path, real_files: tuple[Path, Path]) -> None:
     started = time.monotonic()
     done = run(tmp_path, *real_files)
     assert time.monotonic() - started < 15

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_ops.domain.money import format_minor
+from order_ops.domain.money import MoneyError, format_minor
 from order_ops.providers import text_columns
 from order_ops.providers.csv_file import TextTable
 from order_ops.providers.registry import open_report
@@ -134,9 +134,38 @@ def test_no_customer_data_is_kept(tmp_path: Path) -> None:
         "call me at a@b.example or 4242 4242 4242 4242,canary4\n",
         encoding="utf-8",
     )
-    raw = read(path).lines["raw"][0]
-    assert "canary" not in raw
+    lines = read(path).lines
+    raw = lines["raw"][0]
+    assert "canary" not in lines.write_json()
     assert json.loads(raw)["note"] == "call me at *** or ***"
+
+
+DOCUMENTED_PERSONAL = [
+    *(
+        f"{start}{part}"
+        for start in ("card_address_", "customer_address_", "customer_shipping_address_")
+        for part in ("city", "country", "line1", "line2", "postal_code", "state")
+    ),
+    *(f"shipping_address_{part}" for part in ("city", "country", "line1", "postal_code", "state")),
+    *("card_brand", "card_country", "card_funding", "customer_description", "customer_email"),
+    *("customer_id", "customer_name", "connected_account_name", "description"),
+    *("statement_descriptor", "payment_metadata[customer_email]", "payment_metadata[cpf]"),
+    *("Payer", "buyer", "card_number", "E-Mail", "holder", "tax_id", "ip"),
+]
+
+
+def test_canaries_of_every_personal_column_appear_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    canaries = [f"canary{number}" for number, _ in enumerate(DOCUMENTED_PERSONAL)]
+    metadata = "4242424242424242,jane.canary@shop.example"
+    path.write_text(
+        f"{HEADER},{','.join(DOCUMENTED_PERSONAL)},payment_metadata[a],refund_metadata[b]\n"
+        f"{GOOD},{','.join(canaries)},{metadata}\n",
+        encoding="utf-8",
+    )
+    told = read(path).lines.write_json()
+    assert "canary" not in told
+    assert "4242" not in told
 
 
 def test_decimal_comma(tmp_path: Path) -> None:
@@ -169,8 +198,99 @@ def test_no_lines_is_a_report(tmp_path: Path) -> None:
     assert report.lines.schema == LINE_SCHEMA
 
 
-def test_a_missing_final_newline_is_no_truncation(tmp_path: Path) -> None:
-    assert read(write(tmp_path, GOOD, end="")).lines.height == 1
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n\n"])
+def test_a_finished_last_line_is_read(tmp_path: Path, end: str) -> None:
+    assert read(write(tmp_path, GOOD, end=end)).lines.height == 1
+
+
+@pytest.mark.parametrize("order", ["o1234", "o12", "o", ""])
+def test_a_cut_inside_the_last_cell_is_refused(tmp_path: Path, order: str) -> None:
+    """Its line has the right number of fields, so nothing but the newline tells."""
+    second = GOOD.replace("txn_1", "txn_2").replace("o1", order)
+    error = refused(write(tmp_path, GOOD, second, end=""))
+    assert (error.line, error.column) == (3, "payment_metadata[order_id]")
+    assert "newline" in error.problem
+
+
+def test_a_cut_inside_the_last_number_is_refused(tmp_path: Path) -> None:
+    """Cut to a number that is as good as the whole one, even to gross - fee."""
+    path = tmp_path / "report.csv"
+    names = HEADER.split(",")
+    cells = dict(zip(names, GOOD.split(","), strict=True)) | {"net": "96.50"}
+    names = [name for name in names if name != "net"] + ["net"]
+    path.write_text(f"{','.join(names)}\n{','.join(cells[name] for name in names)[:-1]}", "utf-8")
+    error = refused(path)
+    assert (error.line, error.column) == (2, "net")
+
+
+@pytest.mark.parametrize("cut", [*range(1, 400, 7)])
+def test_no_prefix_of_a_file_passes_for_a_file(tmp_path: Path, cut: int) -> None:
+    """Wherever an export is cut, it is refused, or ends with the last whole line."""
+    whole = write(tmp_path, *(GOOD.replace("txn_1", f"txn_{number}") for number in range(9)))
+    content = whole.read_bytes()
+    part = tmp_path / "part.csv"
+    part.write_bytes(content[:-cut])
+    if content[:-cut].endswith(b"\n"):
+        assert read(part).lines.height < 9
+    else:
+        assert refused(part).line == content[:-cut].count(b"\n") + 1
+
+
+def test_an_unfinished_header_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    path.write_text(HEADER, encoding="utf-8")
+    assert refused(path).line == 1
+
+
+def test_lines_that_end_with_cr_alone_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    path.write_bytes(f"{HEADER}\r{GOOD}\r".encode())
+    assert "CR alone" in refused(path).problem
+
+
+@pytest.mark.parametrize(
+    ("currency", "gross", "minor"),
+    [("jpy", "500", 500), ("kwd", "1.234", 1234), ("kwd", "1.2", 1200), ("brl", "1.2", 120)],
+)
+def test_each_currency_has_its_own_minor_unit(
+    tmp_path: Path, currency: str, gross: str, minor: int
+) -> None:
+    line = f"txn_1,2024-01-05 10:00:00,{currency},{gross},0,{gross},charge,ch_1,pi_1,o1"
+    assert read(write(tmp_path, line)).lines["amount_minor"].to_list() == [minor]
+
+
+@pytest.mark.parametrize(("currency", "gross"), [("jpy", "500.00"), ("kwd", "1.2345")])
+def test_more_decimals_than_the_currency_has_are_refused(
+    tmp_path: Path, currency: str, gross: str
+) -> None:
+    line = f"txn_1,2024-01-05 10:00:00,{currency},{gross},0,{gross},charge,ch_1,pi_1,o1"
+    assert refused(write(tmp_path, line)).column == "gross"
+
+
+def test_currencies_of_one_file_are_totalled_apart(tmp_path: Path) -> None:
+    yen = "txn_2,2024-01-05 10:00:00,jpy,500,18,482,charge,ch_2,pi_2,o2"
+    assert read(write(tmp_path, GOOD, yen)).totals == (
+        CurrencyTotals("BRL", 1, 10000, 350, 9650),
+        CurrencyTotals("JPY", 1, 500, 18, 482),
+    )
+
+
+@pytest.mark.parametrize("separator", ["", ";", "'"])
+def test_a_separator_that_is_none_is_refused(tmp_path: Path, separator: str) -> None:
+    with pytest.raises(MoneyError, match="decimal separator"):
+        read(write(tmp_path, GOOD), decimal_separator=separator)
+
+
+def test_points_are_refused_where_commas_were_promised(tmp_path: Path) -> None:
+    error = refused(write(tmp_path, GOOD), decimal_separator=",")
+    assert (error.line, error.column) == (2, "gross")
+
+
+def test_a_thousands_point_is_refused(tmp_path: Path) -> None:
+    line = 'txn_1,2024-01-05 10:00:00,brl,"1.234,50",0,"1.234,50",charge,ch_1,pi_1,o1'
+    for separator in (".", ","):
+        error = refused(write(tmp_path, line), decimal_separator=separator)
+        assert (error.line, error.column) == (2, "gross")
 
 
 BAD = {
@@ -183,6 +303,7 @@ BAD = {
     "net is not gross - fee": ("96.50", "96.51", "net"),
     "impossible day": ("2024-01-05", "2024-02-30", "created_utc"),
     "american date": ("2024-01-05 10:00:00", "01/05/2024", "created_utc"),
+    "net is another column's": ("100.00,3.50,96.50", "96.50,3.50,100.00", "net"),
     "no id": ("txn_2", "", "balance_transaction_id"),
     "no category": ("charge", "", "reporting_category"),
     "id with other content": ("txn_2", "txn_1", "balance_transaction_id"),

@@ -36,7 +36,7 @@ CASES: dict[str, tuple[list[Row], list[Row], str, int, int, str]] = {
     ),
     "duplicate_provider": (
         [ours("p1", ref="pi")],
-        [theirs("t2", ref="pi", minute=5), theirs("t1", ref="pi"), theirs("t0", ref="pi", minute=9)],
+        [theirs(name, ref="pi", minute=at) for name, at in (("t2", 5), ("t1", 0), ("t0", 9))],
         "duplicate_provider", 20000, 20000, "The provider lists BRL 200.00 once more",
     ),
     "duplicate_internal": (
@@ -92,11 +92,11 @@ CASES: dict[str, tuple[list[Row], list[Row], str, int, int, str]] = {
     ),
     "refund_missing_internal": (
         [], [theirs("t1", -700, "re", kind="refund")],
-        "refund_missing_internal", -700, 700, "refunded -BRL 7.00; we recorded no such",
+        "refund_missing_internal", -700, 700, "refunded BRL 7.00; we recorded no such",
     ),
     "refund_missing_provider": (
         [ours("p1", -700, "re", kind="refund")], [],
-        "refund_missing_provider", 700, 700, "a refund of -BRL 7.00; the provider lists none",
+        "refund_missing_provider", 700, 700, "a refund of BRL 7.00; the provider lists none",
     ),
     "dispute_unrecorded": (
         [], [theirs("t1", -700, "dp", kind="dispute", day=TODAY)],
@@ -305,7 +305,7 @@ def _reconciled(our_frame: Any, their_frame: Any) -> Reconciliation:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(sides=SIDES, carried=SIDES, seed=st.integers(0, 99))
 def test_totals_are_kept_and_nothing_is_matched_twice(
     sides: tuple[list[Row], list[Row]], carried: tuple[list[Row], list[Row]], seed: int
@@ -338,7 +338,7 @@ def test_totals_are_kept_and_nothing_is_matched_twice(
         assert getattr(result, table).equals(getattr(again, table)), table
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(sides=SIDES)
 def test_every_entry_of_effect_is_accounted_for(sides: tuple[list[Row], list[Row]]) -> None:
     our_rows, their_rows = _rows(sides)

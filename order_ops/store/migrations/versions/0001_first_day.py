@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import sqlalchemy as sa
 from alembic import op
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 revision = "0001"
@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbox")),
         sa.UniqueConstraint("source", "message_id", name=op.f("uq_inbox_source_message_id")),
         schema="intake",
+        comment="Every message that was ever taken in, byte for byte, once per id.",
     )
     op.create_index(
         "ix_inbox_claim",
@@ -104,6 +105,7 @@ def upgrade() -> None:
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "order_id", name=op.f("pk_lane")),
         schema="intake",
+        comment="One order's events: whose hands they are in. `fence` is the claim that may write.",
     )
     op.create_table(
         "act",
@@ -146,6 +148,7 @@ def upgrade() -> None:
             name=op.f("uq_act_kind_tenant_id_order_id_order_version"),
         ),
         schema="ops",
+        comment="What is planned, proposed or done about an order, and on which facts.",
     )
     op.create_table(
         "alert",
@@ -175,6 +178,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
         schema="ops",
+        comment="What a person must hear of; one open row per `dedupe_key`.",
     )
     op.create_index(
         "uq_alert_open",
@@ -223,6 +227,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letter")),
         sa.UniqueConstraint("origin", "origin_id", name=op.f("uq_dead_letter_origin_origin_id")),
         schema="ops",
+        comment="Events and runs that could not be done, with payload, error and stack.",
     )
     op.create_index(
         "ix_dead_letter_fingerprint", "dead_letter", ["fingerprint"], unique=False, schema="ops"
@@ -235,6 +240,7 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
         schema="ops",
+        comment="Who is the one active process of a kind, until when, by the database's clock.",
     )
     op.create_table(
         "outbox",
@@ -260,6 +266,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("message_id", name=op.f("uq_outbox_message_id")),
         schema="ops",
+        comment="What is said to the world, written with the change it speaks of.",
     )
     op.create_index(
         "ix_outbox_unpublished",
@@ -293,6 +300,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "order_id", "version", name=op.f("pk_order_events")),
         schema="orders",
+        comment="The history of an order: one row per change.",
     )
     op.create_table(
         "orders",
@@ -323,6 +331,7 @@ def upgrade() -> None:
         sa.CheckConstraint("total_minor >= 0", name=op.f("ck_orders_total_minor")),
         sa.PrimaryKeyConstraint("tenant_id", "order_id", name=op.f("pk_orders")),
         schema="orders",
+        comment="An order and where it stands; its history leads there, or the row is refused.",
     )
     op.create_index(
         "ix_orders_due",
@@ -358,6 +367,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "order_id", "payment", name=op.f("pk_payments")),
         sa.UniqueConstraint("account", "payment", name=op.f("uq_payments_account_payment")),
         schema="orders",
+        comment="One row per payment intent of the provider.",
     )
     op.create_index(
         "ix_payments_account_succeeded",
@@ -389,6 +399,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "order_id", "refund", name=op.f("pk_refunds")),
         sa.UniqueConstraint("account", "refund", name=op.f("uq_refunds_account_refund")),
         schema="orders",
+        comment="One row per refund at the provider.",
     )
     op.create_table(
         "reservations",
@@ -408,6 +419,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "order_id", "sku", name=op.f("pk_reservations")),
         schema="orders",
+        comment="Stock held, allocated or released.",
     )
     op.create_table(
         "break_members",
@@ -420,6 +432,7 @@ def upgrade() -> None:
             "account", "day", "break_id", "side", "entry_id", name=op.f("pk_break_members")
         ),
         schema="recon",
+        comment="The entries that each break is about.",
     )
     op.create_table(
         "carry",
@@ -429,6 +442,7 @@ def upgrade() -> None:
         sa.Column("entry_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("account", "day", "side", "entry_id", name=op.f("pk_carry")),
         schema="recon",
+        comment="What a day leaves open for the next one.",
     )
     op.create_table(
         "day",
@@ -443,6 +457,7 @@ def upgrade() -> None:
         sa.Column("requests", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("account", "day", name=op.f("pk_day")),
         schema="recon",
+        comment="Which accounting days have news that no run has taken in.",
     )
     op.create_index(
         "ix_day_due",
@@ -468,6 +483,7 @@ def upgrade() -> None:
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("account", "entry_id", name=op.f("pk_internal_transactions")),
         schema="recon",
+        comment="Our payments and refunds, as they were when the day was last read.",
     )
     op.create_index(
         "ix_internal_transactions_day",
@@ -486,6 +502,7 @@ def upgrade() -> None:
         sa.CheckConstraint("side IN ('internal', 'provider')", name=op.f("ck_match_members_side")),
         sa.PrimaryKeyConstraint("account", "side", "entry_id", name=op.f("pk_match_members")),
         schema="recon",
+        comment="Both sides of each match; its key makes a double match impossible.",
     )
     op.create_index(
         "ix_match_members_day", "match_members", ["account", "day"], unique=False, schema="recon"
@@ -504,6 +521,7 @@ def upgrade() -> None:
         sa.Column("explanation", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("account", "match_id", name=op.f("pk_payment_matches")),
         schema="recon",
+        comment="Which of our entries is which provider line, by what rule.",
     )
     op.create_index(
         "ix_payment_matches_day",
@@ -538,6 +556,7 @@ def upgrade() -> None:
             "account", "day", "break_id", name=op.f("pk_reconciliation_breaks")
         ),
         schema="recon",
+        comment="Every difference of a day, named, with the money at stake.",
     )
     op.create_table(
         "reconciliation_bridge",
@@ -552,6 +571,7 @@ def upgrade() -> None:
             "account", "day", "currency", "line", name=op.f("pk_reconciliation_bridge")
         ),
         schema="recon",
+        comment="From our total to the provider's, line by line; the residual is 0.",
     )
     op.create_table(
         "run",
@@ -578,6 +598,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("account", "day", name=op.f("pk_run")),
         schema="recon",
+        comment="The latest run of each day: verdict, summary, and the hashes of what it used.",
     )
     op.create_table(
         "source_file",
@@ -602,6 +623,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source_file")),
         sa.UniqueConstraint("account", "sha256", name=op.f("uq_source_file_account_sha256")),
         schema="recon",
+        comment="Provider files, each once by its hash, with their control totals.",
     )
     op.create_table(
         "provider_transactions",
@@ -632,6 +654,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("account", "entry_id", name=op.f("pk_provider_transactions")),
         schema="recon",
+        comment="Lines of provider files, by account and the provider's line id.",
     )
     op.create_index(
         "ix_provider_transactions_day",
