@@ -175,11 +175,11 @@ def load_mapping(path: Path | None = None) -> Mapping:
         raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise MappingError(f"{path}: is not UTF-8: byte {error.start} is wrong") from error
-    except yaml.YAMLError as error:
-        raise MappingError(f"{path}: is not YAML: {error}") from error
     except ValidationError as error:
         lines = [
             f"{path}: {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         ]
         raise MappingError("\n".join(lines)) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise MappingError(f"{path}: is not YAML: {error}") from error

@@ -24,7 +24,7 @@ def run(command: Sequence[str], *, broker: bool) -> int:
         embedded(Path(folder), broker=broker) as services,
     ):
         path = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
-        env = os.environ | services.env() | {"PATH": path}
+        env = os.environ | services.env() | {"PATH": path, "VIRTUAL_ENV": sys.prefix}
         return subprocess.run(command, env=env, check=False).returncode
 
 

@@ -55,9 +55,9 @@ API_CALLS = RetryPolicy(attempts=5, base_s=1.0, cap_s=30.0)
 DATABASE = RetryPolicy(attempts=3, base_s=0.5, cap_s=5.0)
 
 # SQLSTATE classes and codes that pass when tried again: connection, rollback
-# (deadlock, serialization), resources, operator intervention, lock timeout.
+# (deadlock, serialization), resources, operator intervention, lock and idle timeouts.
 _TRANSIENT_CLASSES = ("08", "40", "53", "57")
-_TRANSIENT_CODES = frozenset({"55P03"})
+_TRANSIENT_CODES = frozenset({"55P03", "25P03"})
 
 
 def classify(error: BaseException) -> FailureKind:
@@ -72,13 +72,15 @@ def classify(error: BaseException) -> FailureKind:
         return FailureKind.TRANSIENT if transient else FailureKind.PERMANENT
     if isinstance(error, ConnectionError | TimeoutError) or _lost_connection(error):
         return FailureKind.TRANSIENT
-    return FailureKind.UNKNOWN
+    # the driver refuses a NUL before the server sees it: no SQLSTATE, and never another outcome
+    refused = any(base.__name__ == "DataError" for base in type(error).__mro__)
+    return FailureKind.PERMANENT if refused else FailureKind.UNKNOWN
 
 
 def _lost_connection(error: BaseException) -> bool:
-    """A driver's connection error without an SQLSTATE, by the field's class names."""
+    """A driver's or pool's connection error without an SQLSTATE, by the field's class names."""
     names = {base.__name__ for base in type(error).__mro__}
-    return bool(names & {"OperationalError", "AMQPConnectionError"})
+    return bool(names & {"OperationalError", "AMQPConnectionError", "TimeoutError"})
 
 
 def fingerprint(origin: str, error_type: str, message: str) -> str:

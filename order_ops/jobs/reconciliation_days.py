@@ -36,7 +36,10 @@ class AccountDay:
     def parse(cls, key: str) -> "AccountDay":
         """From `account|2026-01-31`."""
         account, _, day = key.partition("|")
-        return cls(date.fromisoformat(day), account)
+        found = cls(date.fromisoformat(day), account)
+        if found.key != key:  # fromisoformat also reads 20260131 and 2026-W05-6
+            raise ValueError(f"{key!r} is not written like account|2026-01-31")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

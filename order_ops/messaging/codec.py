@@ -176,6 +176,6 @@ def _first_problem(error: ValidationError) -> str:
 
 def _plain(headers: Map[str, Any]) -> dict[str, Any]:
     """AMQP headers as JSON that Postgres can keep."""
-    text = json.dumps(dict(headers), default=str).replace("\\u0000", "\\ufffd")
+    text = json.dumps(dict(headers), default=str, skipkeys=True).replace("\\u0000", "\\ufffd")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

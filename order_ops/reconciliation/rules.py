@@ -4,15 +4,33 @@ What can be set is here; what a pass or a class does belongs in `matching` and `
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 PassName = Literal["exact_reference", "own_reference"]
+
+
+def _as_run(passes: list[PassName]) -> list[PassName]:
+    """Refuse what would not be run as it is written."""
+    order = get_args(PassName)
+    if [name for name in order if name in passes] != passes:
+        raise ValueError(f"write each pass once, in this order: {', '.join(order)}")
+    return passes
+
+
+def _with_default(passes: dict[str, list[PassName]]) -> dict[str, list[PassName]]:
+    """Refuse rules under which a provider would have no pass at all."""
+    if "default" not in passes:
+        raise ValueError("name the passes of 'default', for providers that are not listed")
+    return passes
+
+
+Passes = Annotated[list[PassName], Field(min_length=1), AfterValidator(_as_run)]
 Days = Annotated[int, Field(ge=0, le=366)]
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -37,11 +55,11 @@ class Rules(BaseModel):
     grace_days: GraceDays
     unpaid_days: Days
     amount_tolerance_minor: Annotated[int, Field(ge=0)]
-    passes: dict[str, list[PassName]]
+    passes: Annotated[dict[str, Passes], AfterValidator(_with_default)]
 
     def passes_of(self, provider: str) -> Sequence[PassName]:
         """Return the passes for a provider, those of `default` when it is not named."""
-        return self.passes.get(provider, self.passes.get("default", []))
+        return self.passes.get(provider, self.passes["default"])
 
     @property
     def rules_hash(self) -> str:
@@ -62,6 +80,8 @@ def load_rules(path: Path | None = None) -> Rules:
         return parse_rules(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise RulesError(f"{path}: {error.strerror}; check the path") from error
+    except UnicodeDecodeError as error:
+        raise RulesError(f"{path}: not UTF-8 text; save it as UTF-8") from error
 
 
 def parse_rules(text: str, name: str) -> Rules:
@@ -71,6 +91,8 @@ def parse_rules(text: str, name: str) -> Rules:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise RulesError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
+    for key, line in _again(node):
+        raise RulesError(f"{name}, line {line}, key {key}: has a value already; remove one of them")
     try:
         return Rules.model_validate(values)
     except ValidationError as error:
@@ -78,6 +100,18 @@ def parse_rules(text: str, name: str) -> Rules:
         key = ".".join(str(part) for part in first["loc"]) or "file"
         line = _line_of(node, first["loc"])
         raise RulesError(f"{name}, line {line}, key {key}: {first['msg']}") from error
+
+
+def _again(node: yaml.Node | None, above: str = "") -> Iterator[tuple[str, int]]:
+    """Find keys that have two values, of which YAML would silently take the last."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        if key.value in seen:
+            yield f"{above}{key.value}", key.start_mark.line + 1
+        seen.add(key.value)
+        yield from _again(value, f"{above}{key.value}.")
 
 
 def _line_of(node: yaml.Node | None, path: Sequence[int | str]) -> int:

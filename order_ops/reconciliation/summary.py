@@ -74,10 +74,14 @@ def money_sentence(breaks: Mapping[str, ClassSummary]) -> str:
     for entry in breaks.values():
         for currency, amount in entry["amount_minor"].items():
             totals[currency] = totals.get(currency, 0) + amount
-    largest_first = sorted(breaks, key=lambda name: (-_weight(breaks[name]), name))
-    said = ", ".join(counted(name, breaks[name]["count"]) for name in largest_first)
+    said = ", ".join(counted(name, breaks[name]["count"]) for name in largest_first(breaks))
     money = " and ".join(format_minor(totals[code], code) for code in sorted(totals))
     return f"{money} at stake: {said}."
+
+
+def largest_first(breaks: Mapping[str, ClassSummary]) -> list[str]:
+    """Return the classes by the money at stake in any one currency, the largest first."""
+    return sorted(breaks, key=lambda name: (-_weight(breaks[name]), name))
 
 
 def _weight(entry: ClassSummary) -> int:

@@ -5,6 +5,7 @@ figures give the same bytes.
 """
 
 import io
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 INK, MUTED, GRID = "#1d2a3a", "#64748b", "#e2e8f0"
 TOTAL, DOWN, UP = "#334e68", "#c2410c", "#0f766e"
+
+_UNUSED = re.compile(r'<metadata>.*?</metadata>\s*| xmlns(?::\w+)?="[^"]*"', re.DOTALL)
+"""What an SVG needs as a file, and not inside a page, which then holds no address at all."""
 
 Bar = tuple[str, int]
 """A label and an amount in minor units."""
@@ -37,7 +41,7 @@ def waterfall(start: Bar, steps: Sequence[Bar], end: Bar, currency: str) -> str:
         axes.barh(row, width / unit, left=left / unit, color=colour, height=0.62)
         text = format_minor(amount, currency) if total else _signed(amount, currency)
         edge = (amount if total else max(levels[row - 1], levels[row])) / unit
-        axes.annotate(text, (edge, row), xytext=(6, 0), textcoords="offset points", va="center")
+        _written(axes, text, edge, row)
         if row <= len(steps):
             axes.plot([levels[row] / unit] * 2, [row - 0.31, row + 1.31], color=MUTED, lw=0.7)
     axes.set_xlim(low / unit, (high + (high - low) * 0.28) / unit)
@@ -52,10 +56,7 @@ def bars(amounts: Sequence[Bar], currency: str) -> str:
     most = max((amount for _, amount in amounts), default=0) or 1
     for row, (_, amount) in enumerate(amounts):
         axes.barh(row, amount / unit, color=DOWN, height=0.62)
-        text = format_minor(amount, currency)
-        axes.annotate(
-            text, (amount / unit, row), xytext=(6, 0), textcoords="offset points", va="center"
-        )
+        _written(axes, format_minor(amount, currency), amount / unit, row)
     axes.set_xlim(0, most * 1.28 / unit)
     _labelled(axes, [label for label, _ in amounts])
     return _svg(figure, f"Money at stake in {currency}")
@@ -65,7 +66,8 @@ def _window(levels: Sequence[int]) -> tuple[int, int]:
     """Return the part of the axis that shows all levels and, of the totals, only their ends."""
     low, high = min(levels), max(levels)
     spread = (high - low) or max(abs(high) // 10, 1)
-    return (0 if 0 <= low < spread * 2 else low - spread), high
+    start = 0 if 0 <= low < spread * 2 else low - spread
+    return start, max(high, start + 1)
 
 
 def _signed(amount: int, currency: str) -> str:
@@ -77,6 +79,13 @@ def _canvas(height: float) -> tuple["Figure", "Axes"]:
 
     figure = Figure(figsize=(9.2, height), layout="constrained")
     return figure, figure.add_subplot()
+
+
+def _written(axes: "Axes", text: str, edge: float, row: int) -> None:
+    """Write an amount to the right of its bar."""
+    axes.annotate(
+        text, (edge, row), xytext=(6, 0), textcoords="offset points", va="center", color=INK
+    )
 
 
 def _labelled(axes: "Axes", labels: Sequence[str]) -> None:
@@ -102,4 +111,4 @@ def _svg(figure: "Figure", title: str) -> str:
             text, format="svg", metadata={"Date": None, "Title": title}, transparent=True
         )
     svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    return _UNUSED.sub("", svg[svg.index("<svg") :])

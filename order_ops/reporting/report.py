@@ -11,9 +11,13 @@ from typing import Any
 import narwhals as nw
 
 from order_ops.domain.money import format_minor
-from order_ops.reconciliation.classes import CLASSES
 from order_ops.reconciliation.result import Reconciliation
-from order_ops.reconciliation.summary import ClassSummary, money_sentence, summarise
+from order_ops.reconciliation.summary import (
+    ClassSummary,
+    largest_first,
+    money_sentence,
+    summarise,
+)
 from order_ops.reconciliation.words import counted
 from order_ops.reporting import plots
 
@@ -93,7 +97,11 @@ def _bridges(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _bridge(code: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    lines = [{**row, "label": line_words(row["line"])} for row in rows if row["currency"] == code]
+    lines = [
+        {**row, "label": line_words(row["line"]), "look": _look(row)}
+        for row in rows
+        if row["currency"] == code
+    ]
     bars = {row["line"]: (row["label"], row["amount_minor"]) for row in lines}
     start, end = bars.pop("internal_total"), bars.pop("provider_total")
     steps = [bar for bar in bars.values() if bar[1]]
@@ -102,6 +110,15 @@ def _bridge(code: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "lines": lines,
         "plot": plots.waterfall(start, steps, end, code),
     }
+
+
+def _look(row: Mapping[str, Any]) -> str:
+    """Return how a line of the bridge is set: a residual says by its colour whether it closes."""
+    if row["line"] == "residual":
+        return "total open" if row["amount_minor"] else "total closed"
+    if row["line"] in {"internal_total", "provider_total"}:
+        return "total"
+    return "" if row["amount_minor"] or row["count"] else "quiet"
 
 
 def _stakes(breaks: Mapping[str, ClassSummary]) -> list[dict[str, str]]:
@@ -122,9 +139,8 @@ def _stake_plot(breaks: Mapping[str, ClassSummary], code: str) -> str:
 def _cases(
     rows: list[dict[str, Any]], summary: Mapping[str, ClassSummary], status: str
 ) -> list[dict[str, Any]]:
-    """Classes in order of precedence, each with its worst cases."""
-    place = {name: position for position, name in enumerate(CLASSES)}
-    names = sorted(summary, key=lambda name: (place.get(name, len(place)), name))
+    """Classes as the plot and the first sentence have them, each with its worst cases."""
+    names = largest_first(summary)
     return [
         {
             "name": line_words(name),

@@ -24,13 +24,14 @@ def configure(process: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                # not a context variable: a new thread starts with none
+                lambda _logger, _method, event: {**event, "process": process},
                 structlog.processors.JSONRenderer(),
             ],
         )

@@ -112,9 +112,7 @@ def test_a_provider_file_that_is_not_there_is_named_before_the_database_is_asked
 
 def reconcile(tmp_path: Path, internal: Path, provider: str, *more: str) -> str:
     out = tmp_path / "out"
-    told = refused(
-        "reconcile", "--internal", internal, "--provider", provider, "--out", out, *more
-    )
+    told = refused("reconcile", "--internal", internal, "--provider", provider, "--out", out, *more)
     assert not out.exists(), "nothing is written when a file is refused"
     return told
 
@@ -172,7 +170,9 @@ def test_reconcile_names_missing_rules(tmp_path: Path, internal: Path) -> None:
 
 def test_reconcile_names_an_unknown_time_zone(tmp_path: Path, internal: Path) -> None:
     report = provider_file(tmp_path, REQUIRED_COLUMNS)
-    report.write_text(report.read_text() + "txn_1,2026-03-01 12:00:00,brl,10.00,0.00,10.00,charge\n")
+    report.write_text(
+        report.read_text() + "txn_1,2026-03-01 12:00:00,brl,10.00,0.00,10.00,charge\n"
+    )
     zone = "America/Sao_Paolo"
     assert zone in reconcile(tmp_path, internal, f"stripe:{report}", "--time-zone", zone)
 

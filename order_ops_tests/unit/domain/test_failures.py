@@ -1,5 +1,6 @@
 """Errors by kind, waits within their bounds, failures grouped by cause."""
 
+from itertools import pairwise
 from random import Random
 
 import pika.exceptions
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from order_ops.domain.failures import (
     API_CALLS,
@@ -41,7 +43,7 @@ def test_a_wait_is_within_its_ceiling_and_the_ceiling_within_the_cap(
 def test_ceilings_double_up_to_the_cap(policy: RetryPolicy) -> None:
     ceilings = [policy.ceiling_s(attempt) for attempt in range(1, 40)]
     assert ceilings[0] == policy.base_s
-    for before, after in zip(ceilings, ceilings[1:], strict=False):
+    for before, after in pairwise(ceilings):
         assert after == min(policy.cap_s, before * 2)
     assert ceilings[-1] == policy.cap_s
 
@@ -68,7 +70,10 @@ class _NoState(Exception):
         (psycopg.errors.DiskFull("x"), "transient"),
         (psycopg.errors.LockNotAvailable("x"), "transient"),
         (psycopg.errors.ConnectionFailure("x"), "transient"),
+        (psycopg.errors.IdleInTransactionSessionTimeout("x"), "transient"),
+        (PoolTimeoutError("no connection within 30 s"), "transient"),
         (psycopg.OperationalError("no SQLSTATE: the server went away"), "transient"),
+        (psycopg.DataError("text fields cannot contain NUL: the driver says so"), "permanent"),
         (psycopg.errors.UniqueViolation("x"), "permanent"),
         (psycopg.errors.UntranslatableCharacter("x"), "permanent"),
         (psycopg.errors.UndefinedTable("x"), "permanent"),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -171,7 +171,7 @@ def arrivals(draw: st.DrawFn, specs: Sequence[Spec]) -> list[list[StagedEvent]]:
         arrived.append(queues[producer].pop(0))
     cuts = sorted(draw(st.sets(st.integers(1, max(1, len(arrived) - 1)), max_size=4)))
     bounds = [0, *cuts, len(arrived)]
-    batches = [arrived[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    batches = [arrived[a:b] for a, b in pairwise(bounds)]
     return [draw(st.permutations(batch)) for batch in batches]
 
 

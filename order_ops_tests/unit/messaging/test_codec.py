@@ -241,6 +241,12 @@ def test_headers_are_kept_as_json_that_postgres_can_hold() -> None:
     assert kept == {"raw": "b'\\x01'", "nul": "a�b", "deep": {"n": [1, None, "�"]}}
 
 
+def test_a_header_whose_name_is_not_text_is_left_out() -> None:
+    """pika gives bytes for a name that is not UTF-8."""
+    staged = stage(b"{", headers={b"\xff": 1, "kept": {b"\xfe": 1, "too": 2}})
+    assert (staged.state, staged.headers) == ("parked", {"kept": {"too": 2}})
+
+
 def test_decode_reads_a_staged_row_again() -> None:
     event = BUNDLED.decode(encoded(), "order.created", {})
     assert isinstance(event, OrderCreatedEvent)

@@ -88,11 +88,11 @@ def test_a_step_that_works_is_left_alone() -> None:
     assert done
 
 
-@pytest.mark.parametrize(("failing", "success", "tries"), [(2, True, 3), (3, False, 3)])
+@pytest.mark.parametrize(("failing", "succeeds", "tries"), [(2, True, 3), (3, False, 3)])
 def test_dagster_tries_as_often_as_the_policy_says(
     failing: int,
-    success: bool,
-    tries: int,  # noqa: FBT001
+    succeeds: bool,  # noqa: FBT001
+    tries: int,
 ) -> None:
     tried: list[int] = []
     quick = RetryPolicy(attempts=3, base_s=0.0, cap_s=0.0)
@@ -109,5 +109,5 @@ def test_dagster_tries_as_often_as_the_policy_says(
         flaky()
 
     result = flaky_job.execute_in_process(raise_on_error=False)
-    assert result.success is success
+    assert result.success is succeeds
     assert tried == list(range(tries))

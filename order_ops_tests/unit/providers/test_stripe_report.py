@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_ops.domain.money import MoneyError, format_minor
@@ -373,6 +373,7 @@ def test_reports_are_opened_by_provider(tmp_path: Path) -> None:
         open_report(f"stripe:{tmp_path / 'none.csv'}")
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(
         st.tuples(

@@ -2,7 +2,7 @@
 
 import narwhals as nw
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_ops.domain.money import format_minor
@@ -65,6 +65,7 @@ def test_the_figures_of_a_result() -> None:
     }
 
 
+@settings(deadline=None)
 @given(
     amounts=st.lists(
         st.tuples(

@@ -87,10 +87,8 @@ class Row:
 
 def test_rows_become_one_list_per_column() -> None:
     rows = [Row("a", {"n": 1}, 5), Row("b", {}, None)]
-    assert queries.columns(rows, "order_id", "amount") == {
-        "order_id": ["a", "b"],
-        "amount": [5, None],
-    }
+    found = queries.columns(rows, "order_id", "amount")
+    assert found == {"order_id": ["a", "b"], "amount": [5, None]}
 
 
 def test_a_dict_becomes_json_text() -> None:

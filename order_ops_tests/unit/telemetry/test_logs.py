@@ -86,7 +86,7 @@ def test_the_standard_library_is_written_the_same_way(logged: Logged) -> None:
 )
 def test_an_exception_is_on_the_line_with_its_stack(logged: Logged, log: Any) -> None:
     try:
-        raise ConnectionError("broker gone\nreally")
+        raise ConnectionError("broker gone\nreally")  # noqa: TRY301 - its stack is looked at
     except ConnectionError:
         log.exception("consumer.reconnect")
     line = logged.line()

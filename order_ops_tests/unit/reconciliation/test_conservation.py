@@ -1,0 +1,168 @@
+"""What must hold for any input, worked out again in plain Python from the rows alone."""
+
+from collections import Counter, defaultdict
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from order_ops.reconciliation.result import Reconciliation
+from order_ops_tests.unit.reconciliation.entries import (
+    OLD,
+    TODAY,
+    Row,
+    internal,
+    ours,
+    provider,
+    run,
+    theirs,
+)
+from order_ops_tests.unit.reconciliation.test_core import SIDES
+
+ORDER_MONEY = {"charge", "refund", "dispute", "unclassified"}
+
+
+def _rows(sides: tuple[list[Row], list[Row]]) -> tuple[list[Row], list[Row]]:
+    return (
+        [ours(f"p{at}", **values) for at, values in enumerate(sides[0])],
+        [theirs(f"t{at}", **values) for at, values in enumerate(sides[1])],
+    )
+
+
+def _lines(result: Reconciliation) -> dict[str, dict[str, int]]:
+    lines: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in result.bridge.iter_rows(named=True):
+        lines[row["currency"]][row["line"]] = row["amount_minor"]
+    return lines
+
+
+def _sum(rows: list[Row], code: str) -> int:
+    return sum(row["amount_minor"] for row in rows if row["currency"] == code)
+
+
+@settings(deadline=None, max_examples=80)
+@given(sides=SIDES)
+def test_the_bridge_is_the_sum_of_the_rows(sides: tuple[list[Row], list[Row]]) -> None:
+    our_rows, their_rows = _rows(sides)
+    paid = [row for row in our_rows if row["status"] == "succeeded"]
+    listed = [row for row in their_rows if row["kind"] in ORDER_MONEY]
+    result = run(our_rows, their_rows)
+    effect = {row["entry_id"]: -row["amount_minor"] for row in paid}
+    effect |= {row["entry_id"]: row["amount_minor"] for row in listed}
+    for code, lines in _lines(result).items():
+        assert lines["internal_total"] == _sum(paid, code)
+        assert lines["provider_total"] == _sum(listed, code)
+        assert lines["residual"] == 0
+        # The lines between, from nothing but which entry stands under which break.
+        currency = {row["entry_id"]: row["currency"] for row in (*our_rows, *their_rows)}
+        told = sum(
+            effect.get(entry_id, 0)
+            for entry_id in result.break_members["entry_id"]
+            if currency[entry_id] == code
+        )
+        assert told == _sum(listed, code) - _sum(paid, code)
+
+
+@settings(deadline=None, max_examples=80)
+@given(sides=SIDES)
+def test_a_match_is_never_guessed(sides: tuple[list[Row], list[Row]]) -> None:
+    """Every pair has a reason that its rows state, and no other entry with as good a reason."""
+    our_rows, their_rows = _rows(sides)
+    by_id = {row["entry_id"]: row for row in (*our_rows, *their_rows)}
+    result = run(our_rows, their_rows)
+    used = Counter(result.match_members["entry_id"])
+    assert set(used.values()) <= {1}
+    for match in result.matches.iter_rows(named=True):
+        mine, line = (by_id[entry_id] for entry_id in match["match_id"].split("~"))
+        assert (mine["kind"], mine["currency"]) == (line["kind"], line["currency"])
+        if match["rule"] == "exact_reference":
+            assert mine["provider_ref"] == line["provider_ref"] is not None
+        else:
+            assert mine["order_ref"] == line["order_ref"] is not None
+            assert mine["amount_minor"] == line["amount_minor"]
+            known = {row["provider_ref"] for row in our_rows}
+            assert line["provider_ref"] is None or line["provider_ref"] not in known
+
+
+@settings(deadline=None, max_examples=80)
+@given(sides=SIDES)
+def test_nothing_clean_is_called_a_break_and_nothing_broken_clean(
+    sides: tuple[list[Row], list[Row]],
+) -> None:
+    our_rows, their_rows = _rows(sides)
+    by_id = {row["entry_id"]: row for row in (*our_rows, *their_rows)}
+    result = run(our_rows, their_rows)
+    broken = set(result.break_members["entry_id"])
+    clean = 0
+    for match in result.matches.iter_rows(named=True):
+        mine, line = (by_id[entry_id] for entry_id in match["match_id"].split("~"))
+        agrees = mine["status"] == "succeeded" and mine["amount_minor"] == line["amount_minor"]
+        stopped = mine["kind"] == "charge" and mine["order_state"] == "EXPIRED"
+        is_clean = agrees and not stopped
+        assert ({mine["entry_id"], line["entry_id"]} <= broken) != is_clean
+        clean += is_clean
+    assert result.matched == clean
+    assert (result.verdict == "RECONCILED") == (not broken)
+
+
+PAYMENTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "amount": st.integers(1, 500),
+            "theirs": st.integers(-2, 2),
+            "ours_day": st.sampled_from([0, 1, None]),
+            "theirs_day": st.sampled_from([0, 1, None]),
+            "blank": st.booleans(),
+        }
+    ),
+    max_size=10,
+)
+
+
+def _payment(number: int, values: Row) -> tuple[Row, Row]:
+    """Both sides of a payment with references of its own."""
+    days = [TODAY + timedelta(days=values[name] or 0) for name in ("ours_day", "theirs_day")]
+    blank, order = values["blank"], f"o{number}"
+    # A line without the provider's reference is found by ours, and then the amount is part of it.
+    gross = values["amount"] + (0 if blank else values["theirs"])
+    ref = f"r{number}"
+    return (
+        ours(f"p{number}", values["amount"], ref, order=order, day=days[0]),
+        theirs(f"t{number}", gross, None if blank else ref, order=order, day=days[1]),
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(payments=PAYMENTS)
+def test_two_days_with_carry_over_match_what_one_run_matches(payments: list[Row]) -> None:
+    """Whichever side comes first, by a day: the counterpart is found as if both had been there."""
+    pairs = [_payment(number, values) for number, values in enumerate(payments)]
+    our_rows = [
+        pair[0] for pair, row in zip(pairs, payments, strict=True) if row["ours_day"] in {0, 1}
+    ]
+    their_rows = [
+        pair[1] for pair, row in zip(pairs, payments, strict=True) if row["theirs_day"] in {0, 1}
+    ]
+    at_once = run(our_rows, their_rows, day=TODAY + timedelta(days=1))
+
+    def of(rows: list[Row], day: int) -> list[Row]:
+        return [row for row in rows if row["day"] == TODAY + timedelta(days=day)]
+
+    first = run(of(our_rows, 0), of(their_rows, 0), day=TODAY)
+    waiting = set(first.carry_out["entry_id"])
+    second = run(
+        of(our_rows, 1),
+        of(their_rows, 1),
+        day=TODAY + timedelta(days=1),
+        carried_internal=internal(row for row in our_rows if row["entry_id"] in waiting),
+        carried_provider=provider(row for row in their_rows if row["entry_id"] in waiting),
+    )
+    apart = [*first.matches.iter_rows(), *second.matches.iter_rows()]
+    assert sorted(apart) == sorted(at_once.matches.iter_rows())
+    assert not any((*first.residual_minor.values(), *second.residual_minor.values()))
+    assert second.breaks.filter(status="pending").equals(at_once.breaks.filter(status="pending"))
+
+
+def test_carried_entries_keep_the_day_they_were_first_seen() -> None:
+    again = run([], [], carried_internal=internal([ours("p1", ref="pi", day=OLD)]))
+    assert again.breaks["first_seen"].to_list() == [OLD]

@@ -1,0 +1,39 @@
+"""A snapshot of the definitions: what Dagster is told, so that a change is a decision."""
+
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+
+@pytest.fixture
+def defs(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", "postgresql://nobody@nowhere/none")
+    from order_ops.definitions import defs
+
+    return defs
+
+
+def test_definitions(defs: Any, snapshot: SnapshotAssertion) -> None:
+    repository = defs.get_repository_def()
+    graph = defs.resolve_asset_graph()
+    assert {
+        "assets": {
+            node.key.to_user_string(): {
+                "after": sorted(key.to_user_string() for key in node.parent_keys),
+                "partitions": type(node.partitions_def).__name__,
+                "checks": sorted(key.name for key in node.check_keys),
+            }
+            for node in graph.asset_nodes
+        },
+        "jobs": {
+            job.name: {
+                "tags": dict(sorted(job.tags.items())),
+                "steps": sorted(node.name for node in job.graph.nodes),
+            }
+            for job in repository.get_all_jobs()
+            if not job.name.startswith("__")
+        },
+        "schedules": {s.name: s.cron_schedule for s in repository.schedule_defs},
+        "sensors": {s.name: s.minimum_interval_seconds for s in repository.sensor_defs},
+    } == snapshot
