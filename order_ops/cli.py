@@ -57,6 +57,12 @@ def _mendable(error: Exception) -> bool:
     return isinstance(error, SettingsError | MappingError) or bool(names & told)
 
 
+def _make_folder(file: Path | None) -> None:
+    """The folder of a file that is written at the end of long work."""
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+
+
 @app.command()
 def up(home: Home = _HOME) -> None:
     """Run everything: servers, Dagster's UI and daemon, consumer, relay. Ctrl-C stops it."""
@@ -77,6 +83,7 @@ def demo(
     from order_ops.devstack.demo import run  # noqa: PLC0415
 
     with _explained():
+        _make_folder(json_file)
         outcome = run(home, _console)
         if json_file is not None:
             json_file.write_text(json.dumps(outcome.figures, indent=2) + "\n", encoding="utf-8")
@@ -182,6 +189,7 @@ def reconcile(
     from order_ops.reconciliation.rules import load_rules  # noqa: PLC0415
 
     with _explained():
+        _make_folder(json_file)
         done: Any = reconcile_files(
             internal,
             provider,

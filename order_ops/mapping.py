@@ -22,6 +22,9 @@ ActMode = Literal["off", "propose", "automatic"]
 
 _ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _RELATION = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+_PATH = re.compile(
+    r"body(\.[^.]+)+|header\..+|property\.(message_id|correlation_id)|routing_key|=.*"
+)
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -57,6 +60,12 @@ Relation = Annotated[str, _matches(_RELATION, "a table or view name")]
 Column = Annotated[str, _matches(_COLUMN, "a column name")]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 TimeOfDay = Annotated[time, BeforeValidator(_no_number)]
+
+
+MessagePath = Annotated[
+    str,
+    _matches(_PATH, "a path: body.a.b, header.NAME, property.message_id, routing_key or =text"),
+]
 
 
 class _Strict(BaseModel):
@@ -118,14 +127,14 @@ class Exchange(_Strict):
 class Events(_Strict):
     """Where messages come from, and where in a message its envelope is.
 
-    A path is `body.a.b`, `header.NAME`, `property.NAME` (AMQP basic property),
+    A path is `body.a.b`, `header.NAME`, `property.message_id`,,
     `routing_key`, or `=constant`.
     """
 
     source: str = Field(min_length=1, max_length=64)
     exchange: Exchange
     routing: dict[str, Literal["critical", "normal", "bulk"]]
-    envelope: dict[str, str]
+    envelope: dict[str, MessagePath]
     types: dict[str, str] = Field(default_factory=dict)
 
 

@@ -288,9 +288,10 @@ def _refund_succeeded(order: Order, event: events.RefundSucceededEvent) -> Chang
     data = event.data
     payment = _paid(order, data.payment)
     known = order.refunds.get(data.refund)
+    _same_currency(order, data.currency)
+    _same_refund(known, data)
     if known is not None and known.status == "succeeded":
         return []
-    _same_currency(order, data.currency)
     before = sum(
         r.amount_minor
         for r in order.refunds.values()
@@ -331,6 +332,8 @@ def _refund_failed(order: Order, event: events.RefundFailedEvent) -> Changes:
     data = event.data
     _paid(order, data.payment)
     known = order.refunds.get(data.refund)
+    _same_currency(order, data.currency)
+    _same_refund(known, data)
     if known is not None and known.status != "pending":
         return []
     order.refunds[data.refund] = Refund(
@@ -364,6 +367,18 @@ def _same_payment(
         raise Rejected(
             f"payment {data.payment} is known as {known.amount_minor} at {known.account}, "
             f"the event says {data.amount_minor} at {data.account} (minor units)",
+            FailureKind.CONFLICT,
+        )
+
+
+def _same_refund(known: Refund | None, data: events.RefundSucceeded | events.RefundFailed) -> None:
+    if known is None:
+        return
+    before = (known.payment, known.amount_minor, known.account)
+    if before != (data.payment, data.amount_minor, data.account):
+        raise Rejected(
+            f"refund {data.refund} is known as {known.amount_minor} of {known.payment}, "
+            f"the event says {data.amount_minor} of {data.payment} (minor units)",
             FailureKind.CONFLICT,
         )
 

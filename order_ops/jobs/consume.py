@@ -53,7 +53,7 @@ def _bare(row: Staged, error: Exception) -> Staged:
         message_id=f"content:{row.sha256.hex()}",
         sha256=row.sha256,
         priority=row.priority,
-        routing_key=row.routing_key,
+        routing_key=row.routing_key.replace("\x00", "\ufffd"),
         body=row.body,
         headers={},
         state="parked",

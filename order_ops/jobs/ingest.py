@@ -8,7 +8,7 @@ refused. The days that got lines are marked, and so come up for reconciliation.
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -61,14 +61,21 @@ def ingest(pool: Engine, account: Account, path: Path) -> Ingested:
 
 
 def _with_day(lines: pl.DataFrame, account: Account) -> pl.DataFrame:
-    """The accounting day of each line: local date of the moment, less the cut-off."""
-    cut_off = account.cut_off
-    local = pl.col("occurred_at").dt.convert_time_zone(account.time_zone)
-    shift = pl.duration(hours=cut_off.hour, minutes=cut_off.minute, seconds=cut_off.second)
-    return lines.with_columns(
-        pl.lit(account.name).alias("account"),
-        (local.dt.replace_time_zone(None) - shift).dt.date().alias("day"),
+    """The accounting day of each line, by the same bounds as our own side's."""
+    named = lines.with_columns(pl.lit(account.name).alias("account"))
+    if named.is_empty():
+        return named.with_columns(pl.lit(None, pl.Date).alias("day"))
+    moments = named["occurred_at"]
+    first, last = (account.accounting_day(moment) for moment in (moments.min(), moments.max()))
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    bounds = pl.DataFrame(
+        {"day": days, "start": [account.day_bounds(day)[0] for day in days]},
+        {"day": pl.Date(), "start": pl.Datetime("us", "UTC")},
     )
+    dated = named.sort("occurred_at").join_asof(
+        bounds, left_on="occurred_at", right_on="start", strategy="backward"
+    )
+    return dated.sort("line_no")
 
 
 def _add_file(conn: Connection, account: Account, report: ProviderReport) -> int:

@@ -143,7 +143,6 @@ def test_a_provider_file_leads_to_a_materialised_day(system: System, tmp_path: P
 
     wait_until(matched, 120, "the day's verdict")
 
-
     def materialised() -> bool:
         node = system.ask(MATERIALISED)["assetNodeOrError"]
         return bool(node["latestMaterializationByPartition"][0])
@@ -153,7 +152,9 @@ def test_a_provider_file_leads_to_a_materialised_day(system: System, tmp_path: P
 
 def test_a_backfill_from_the_ui_and_one_from_the_command_line(system: System) -> None:
     """Two accounts each; what the UI's button sends is this mutation."""
-    wanted = [f"{account}|2026-02-0{n}" for account in ("shop-cards", "shop-boleto") for n in (1, 2)]
+    wanted = [
+        f"{account}|2026-02-0{n}" for account in ("shop-cards", "shop-boleto") for n in (1, 2)
+    ]
     launched = system.ask(
         LAUNCH,
         p={"assetSelection": [{"path": [name]} for name in ASSETS], "partitionNames": wanted},

@@ -41,7 +41,9 @@ def url(shop: Shop, amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def _publish(url: str, messages: list[Message]) -> None:
     publisher = Publisher(url)
-    batch = [Outgoing(None, "shop.events", m.routing_key, m.body, dict(m.headers)) for m in messages]
+    batch = [
+        Outgoing(None, "shop.events", m.routing_key, m.body, dict(m.headers)) for m in messages
+    ]
     answer = publisher.publish(batch)
     publisher.close()
     assert len(answer.confirmed) == len(messages)

@@ -84,9 +84,7 @@ def test_what_the_database_refuses_is_parked_and_its_batch_is_stored(shop: Shop)
     """A key longer than an index entry can be: the codec lets it through, the index does not."""
     refused = Message(b"{", "k" * 3, {})
     with transaction(shop.pool) as conn:
-        conn.execute(
-            "ALTER TABLE intake.inbox ADD CONSTRAINT made_up CHECK (order_id <> 'cursed')"
-        )
+        conn.execute("ALTER TABLE intake.inbox ADD CONSTRAINT made_up CHECK (order_id <> 'cursed')")
     cursed = created("cursed")
     result = shop.stage(created("o1"), cursed, refused, created("o2"))
     assert (result.staged, result.parked) == (2, 2)

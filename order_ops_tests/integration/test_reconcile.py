@@ -105,9 +105,7 @@ def test_a_day_again_gives_the_same_tables(traded: Shop) -> None:
     assert _tables(traded) == before
 
 
-def test_any_order_of_days_and_files_comes_to_the_same_tables(
-    traded: Shop, tmp_path: Path
-) -> None:
+def test_any_order_of_days_and_files_comes_to_the_same_tables(traded: Shop, tmp_path: Path) -> None:
     account = traded.mapping.account("shop-cards")
     late = _file(tmp_path, "late.csv", [("txn_3", "2026-03-10", "o3", 990)])
     _reconcile(traded, *reversed(DAYS))
@@ -123,7 +121,9 @@ def test_any_order_of_days_and_files_comes_to_the_same_tables(
             conn.execute(f"TRUNCATE recon.{table}")
     _reconcile(traded, *DAYS)
     assert _tables(traded) == backwards
-    shorts = traded.rows("SELECT difference_minor FROM recon.reconciliation_breaks WHERE status = 'break'")
+    shorts = traded.rows(
+        "SELECT difference_minor FROM recon.reconciliation_breaks WHERE status = 'break'"
+    )
     assert [row.difference_minor for row in shorts] == [-10], "settled by the late file"
 
 

@@ -22,9 +22,6 @@ SELECT * FROM unnest(:dedupe_key::text[], :severity::text[], :title::text[],
     :currency::text[])
 ON CONFLICT (dedupe_key) WHERE resolved_at IS NULL DO NOTHING;
 
--- name: resolve_alert!
-UPDATE ops.alert SET resolved_at = now() WHERE dedupe_key = :dedupe_key AND resolved_at IS NULL;
-
 -- name: add_dead_letters!
 INSERT INTO ops.dead_letter (origin, origin_id, tenant_id, order_id, name, payload, headers,
     category, error, stack, attempts, fingerprint, amount_minor, currency)
@@ -36,10 +33,6 @@ ON CONFLICT (origin, origin_id) DO NOTHING;
 
 -- name: handled_failures
 SELECT origin_id FROM ops.dead_letter WHERE origin = 'run' AND origin_id = ANY (:run_ids::text[]);
-
--- name: count_dead_letters
-SELECT category, count(*) AS letters FROM ops.dead_letter WHERE state = 'open'
-GROUP BY category ORDER BY category;
 
 -- name: plan_act^
 -- One act per order and version: the same facts never lead to a second one.

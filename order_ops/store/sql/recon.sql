@@ -86,11 +86,6 @@ ORDER BY entry_id;
 SELECT * FROM recon.provider_transactions WHERE account = :account AND day = :day
 ORDER BY entry_id;
 
--- name: day_files
-SELECT DISTINCT f.name, f.sha256, f.received_at FROM recon.provider_transactions p
-JOIN recon.source_file f ON f.id = p.file_id
-WHERE p.account = :account AND p.day = :day ORDER BY f.name;
-
 -- name: previous_run^
 -- The run whose carry-out this day takes in.
 SELECT day, carry_out_hash FROM recon.run WHERE account = :account AND day < :day

@@ -178,7 +178,7 @@ def test_the_first_class_wins_under_one_key() -> None:
     ("age", "status", "verdict"),
     [(0, "pending", "RECONCILED_WITH_PENDING"), (1, "break", "BREAKS"), (2, "break", "BREAKS")],
 )
-def test_grace_is_counted_in_business_days(age: int, status: str, verdict: str) -> None:
+def test_grace_is_counted_in_days(age: int, status: str, verdict: str) -> None:
     day = TODAY - timedelta(days=age)
     result = run([ours("p1", ref="pi", day=day)], [])
     found = only_break(result)

@@ -63,14 +63,19 @@ BAD = {
         7,
         "passes",
     ),
-    "two values for one key": ("unpaid_days: 35", "unpaid_days: 35\nunpaid_days: 30", 6, "unpaid_days"),
+    "two values for one key": (
+        "unpaid_days: 35",
+        "unpaid_days: 35\nunpaid_days: 30",
+        6,
+        "unpaid_days",
+    ),
     "two values for one key inside": (
         "  provider: 2",
         "  provider: 2\n  internal: 9",
         5,
         "grace_days.internal",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -90,7 +95,7 @@ def test_what_is_no_rules_file_is_refused(text: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RulesError, match="none.yaml"):
+    with pytest.raises(RulesError, match=r"none\.yaml"):
         load_rules(tmp_path / "none.yaml")
 
 

@@ -13,9 +13,6 @@ from order_ops.store import queries
 PACKAGE = Path(order_ops.__file__).parent
 FILES = sorted(path.stem for path in (PACKAGE / "store" / "sql").glob("*.sql"))
 
-NOT_USED_YET = {"ops": {"count_dead_letters", "resolve_alert"}, "recon": {"day_files"}}
-"""Queries without a caller; a name goes from here when its caller comes."""
-
 
 def named(file: str) -> set[str]:
     """The queries of a file, by the names in its text."""
@@ -62,7 +59,7 @@ def test_every_file_is_loaded() -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_every_query_is_used(file: str) -> None:
     used = {query for name, query, _ in USES if name == file}
-    assert named(file) - used == NOT_USED_YET.get(file, set())
+    assert named(file) - used == set()
 
 
 @pytest.mark.parametrize("file", FILES)
