@@ -8,6 +8,7 @@ internal source read through a mapping always.
 """
 
 import re
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,17 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from order_ops.domain.events import EVENT_TYPES
 
 ActKind = Literal["expire", "confirm", "cancel", "refund", "reinstate"]
 ActMode = Literal["off", "propose", "automatic"]
@@ -66,6 +77,41 @@ MessagePath = Annotated[
     str,
     _matches(_PATH, "a path: body.a.b, header.NAME, property.message_id, routing_key or =text"),
 ]
+
+
+ENVELOPE = (
+    "id", "version", "type", "tenant", "producer", "sequence", "order", "occurred_at",
+    "correlation", "data",
+)  # fmt: skip
+INTERNAL_COLUMNS = (
+    "entry_id", "tenant", "account", "kind", "provider_ref", "order_ref", "amount", "currency",
+    "status", "order_state", "occurred_at",
+)  # fmt: skip
+"""What a mapping can name of the internal side; a column it does not name is empty."""
+
+
+def _known(names: Collection[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"{value!r} is not one of {', '.join(names)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _fields(
+    names: Collection[str], *, optional: Collection[str]
+) -> Callable[[dict[str, str]], dict[str, str]]:
+    """Refuse a part of the mapping that lacks a field, or has one that nothing reads."""
+
+    def check(value: dict[str, str]) -> dict[str, str]:
+        missing = [name for name in names if name not in value and name not in optional]
+        unknown = [name for name in value if name not in names]
+        if missing or unknown:
+            raise ValueError(f"missing: {missing}, unknown: {unknown}; known: {list(names)}")
+        return value
+
+    return check
 
 
 class _Strict(BaseModel):
@@ -135,7 +181,9 @@ class Events(_Strict):
     exchange: Exchange
     routing: dict[str, Literal["critical", "normal", "bulk"]]
     envelope: dict[str, MessagePath]
-    types: dict[str, str] = Field(default_factory=dict)
+    types: dict[str, Annotated[str, _known(EVENT_TYPES)]] = Field(default_factory=dict)
+
+    _complete = field_validator("envelope")(_fields(ENVELOPE, optional={"correlation"}))
 
 
 class InternalSource(_Strict):
@@ -143,6 +191,13 @@ class InternalSource(_Strict):
 
     relation: Relation
     columns: dict[str, Column]
+
+    _complete = field_validator("columns")(
+        _fields(
+            INTERNAL_COLUMNS,
+            optional={"tenant", "account", "provider_ref", "order_ref", "order_state"},
+        )
+    )
     amount_unit: Literal["minor", "major"] = "minor"
 
 

@@ -226,6 +226,8 @@ def _reserved(order: Order, event: events.OrderReservedEvent) -> Changes:
     if order.state is not State.PENDING:
         return []
     data = event.data
+    for intent in data.payments:
+        _same_payment(order.payments.get(intent.payment), intent)
     change = move(order, State.RESERVED, kind="reserved", at=event.occurred_at, cause=event.id)
     order.expires_at = data.expires_at
     order.reservations = {held.sku: held.quantity for held in data.reservations}
@@ -266,7 +268,7 @@ def _payment_succeeded(order: Order, event: events.PaymentSucceededEvent) -> Cha
     order.payments[data.payment] = Payment(
         data.payment, data.account, data.amount_minor, data.currency, "succeeded", event.occurred_at
     )
-    late = order.state in CLOSED
+    late = order.state in CLOSED | {State.REFUNDED}
     kind = "paid_after_close" if late else "paid"
     return [_note(order, event, kind, alert=late, payment=data.payment, amount=data.amount_minor)]
 
@@ -358,7 +360,8 @@ def _same_currency(order: Order, currency: str) -> None:
 
 
 def _same_payment(
-    known: Payment | None, data: events.PaymentSucceeded | events.PaymentFailed
+    known: Payment | None,
+    data: events.PaymentSucceeded | events.PaymentFailed | events.PaymentIntent,
 ) -> None:
     """An amount or account that changed on the way is never just taken over."""
     if known is None:

@@ -20,6 +20,7 @@ from order_ops.settings import Settings, SettingsError
 from order_ops.store.engine import engine, transaction
 from order_ops.store.inbox import StageResult, stage
 
+_REFUSED = "refused by the database"
 log = structlog.get_logger(__name__)
 
 
@@ -39,7 +40,7 @@ def _store(pool: Engine, batch: Sequence[Staged]) -> StageResult:
     except Exception as error:
         if classify(error) is not FailureKind.PERMANENT or classify(error) in RETRIED:
             raise
-        if len(batch) == 1 and batch[0].state == "parked" and not batch[0].headers:
+        if len(batch) == 1 and (batch[0].note or "").startswith(_REFUSED):
             raise
         log.warning("consumer.refused_batch", messages=len(batch), error=repr(error))
         parts = [replace(row) for row in batch] if len(batch) > 1 else [_bare(batch[0], error)]
@@ -53,11 +54,11 @@ def _bare(row: Staged, error: Exception) -> Staged:
         message_id=f"content:{row.sha256.hex()}",
         sha256=row.sha256,
         priority=row.priority,
-        routing_key=row.routing_key.replace("\x00", "\ufffd"),
+        routing_key=row.routing_key,
         body=row.body,
         headers={},
         state="parked",
-        note=f"refused by the database: {type(error).__name__}",
+        note=f"{_REFUSED}: {type(error).__name__}",
     )
 
 

@@ -65,8 +65,8 @@ def _with_day(lines: pl.DataFrame, account: Account) -> pl.DataFrame:
     named = lines.with_columns(pl.lit(account.name).alias("account"))
     if named.is_empty():
         return named.with_columns(pl.lit(None, pl.Date).alias("day"))
-    moments = named["occurred_at"]
-    first, last = (account.accounting_day(moment) for moment in (moments.min(), moments.max()))
+    moments = named["occurred_at"].sort()
+    first, last = (account.accounting_day(moments[end]) for end in (0, -1))
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     bounds = pl.DataFrame(
         {"day": days, "start": [account.day_bounds(day)[0] for day in days]},

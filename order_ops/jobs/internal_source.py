@@ -12,23 +12,19 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from order_ops.domain.money import minor_exponent, parse_major
 from order_ops.jobs.reconciliation_days import AccountDay
-from order_ops.mapping import Mapping
+from order_ops.mapping import INTERNAL_COLUMNS, Mapping
 from order_ops.store.engine import Connection
-
-COLUMNS = (
-    "entry_id", "tenant", "account", "kind", "provider_ref", "order_ref", "amount", "currency",
-    "status", "order_state", "occurred_at",
-)  # fmt: skip
-"""What a mapping can name; a column it does not name is NULL."""
 
 
 def read(conn: Connection, mapping: Mapping, account_day: AccountDay) -> list[dict[str, Any]]:
     """Entries of the day, as rows of recon.internal_transactions (amounts in minor units)."""
     account = mapping.account(account_day.account)
     start, end = account.day_bounds(account_day.day)
-    statement = _select(mapping).where(
-        _column(mapping, "account") == account.name,
-        _column(mapping, "tenant") == account.tenant,
+    statement = _select(mapping)
+    for field, wanted in (("account", account.name), ("tenant", account.tenant)):
+        if field in mapping.internal.columns:
+            statement = statement.where(_column(mapping, field) == wanted)
+    statement = statement.where(
         _column(mapping, "occurred_at") >= start,
         _column(mapping, "occurred_at") < end,
     )
@@ -40,7 +36,7 @@ def read(conn: Connection, mapping: Mapping, account_day: AccountDay) -> list[di
 def _select(mapping: Mapping) -> Select[Any]:
     schema, _, name = mapping.internal.relation.rpartition(".")
     relation = table(name, schema=schema or None)
-    picked = [_column(mapping, field).label(field) for field in COLUMNS]
+    picked = [_column(mapping, field).label(field) for field in INTERNAL_COLUMNS]
     return select(*picked).select_from(relation)
 
 
@@ -53,5 +49,5 @@ def _row(row: dict[str, Any], mapping: Mapping, account_day: AccountDay) -> dict
     amount, currency = row.pop("amount"), row["currency"]
     if mapping.internal.amount_unit == "major":
         amount = parse_major(f"{amount:.{minor_exponent(currency)}f}", currency)
-    row["tenant_id"] = row.pop("tenant")
+    row["tenant_id"] = row.pop("tenant") or mapping.account(account_day.account).tenant
     return {**row, "amount_minor": amount, "day": account_day.day}

@@ -113,10 +113,16 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, waiting: Waiting) ->
     event: Event | None = None
     before = result.touched.order.copy() if result.touched else None
     try:
-        event = codec.decode(staged.body, staged.routing_key, staged.headers, staged.message_id)
+        event = codec.decode(
+            staged.body,
+            staged.routing_key,
+            staged.headers,
+            staged.message_id,
+            staged.correlation_id,
+        )
         after, changes = apply(before, event)
     except TooEarly as reason:
-        return _early(staged, str(reason), waiting)
+        return _early(staged, str(reason), waiting, event)
     except Unreadable as error:
         return _dead(staged, error, FailureKind.PERMANENT, event)
     except Exception as error:  # noqa: BLE001 - one event must not stop the others
@@ -142,12 +148,12 @@ def _held_back(queue: Sequence[StagedEvent], head: Outcome | None) -> list[Outco
     return outcomes
 
 
-def _early(staged: StagedEvent, reason: str, waiting: Waiting) -> Outcome:
+def _early(staged: StagedEvent, reason: str, waiting: Waiting, event: Event | None) -> Outcome:
     """Too early: looked at often while it is fresh, seldom when it is old, until its deadline."""
     waited = (datetime.now(UTC) - staged.received_at).total_seconds()
     if waited >= waiting.early_s:
         error = Rejected(f"orphan: {reason} within {waiting.early_s} s", FailureKind.PERMANENT)
-        return _dead(staged, error, FailureKind.PERMANENT, None)
+        return _dead(staged, error, FailureKind.PERMANENT, event)
     delay = min(EARLY.cap_s, max(EARLY.base_s, waited / 2))
     return Outcome(staged, "waiting", "retry", reason, delay_s=delay * _RANDOM.uniform(0.5, 1.0))
 

@@ -51,12 +51,12 @@ class Codec:
             sequence=event.sequence,
             event_type=event.type,
             priority=PRIORITY[self._events.routing.get(message.routing_key, "normal")],
-            routing_key=message.routing_key,
+            routing_key=_text(message.routing_key) or "",
             body=message.body,
             headers=_plain(message.headers),
             occurred_at=event.occurred_at,
             state="parked" if message.given_up else "pending",
-            correlation_id=event.correlation or message.correlation_id,
+            correlation_id=event.correlation or _text(message.correlation_id),
             note="given up by the broker at its delivery limit" if message.given_up else None,
         )
 
@@ -66,13 +66,14 @@ class Codec:
         routing_key: str,
         headers: Map[str, Any],
         message_id: str | None = None,
+        correlation_id: str | None = None,
     ) -> Event:
-        """The event of a staged body; its id is needed where a mapping takes it from AMQP.
+        """The event of a staged body; its ids are needed where a mapping takes them from AMQP.
 
         Raises:
             Unreadable: the mapping or the models changed since it was staged.
         """
-        return self._read(Message(body, routing_key, headers, message_id))
+        return self._read(Message(body, routing_key, headers, message_id, correlation_id))
 
     def _read(self, message: Message) -> Event:
         if len(message.body) > self._limit:
@@ -110,11 +111,11 @@ class Codec:
             message_id=f"content:{identity.hexdigest()}",
             sha256=digest.digest(),
             priority=_UNNAMED,
-            routing_key=message.routing_key,
+            routing_key=_text(message.routing_key) or "",
             body=message.body,
             headers=_plain(message.headers),
             state="parked",
-            correlation_id=message.correlation_id,
+            correlation_id=_text(message.correlation_id),
             note=note,
         )
 
@@ -172,6 +173,11 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in problem["loc"][1:])
     return f"{where or 'envelope'}: {problem['msg']}"
+
+
+def _text(value: str | None) -> str | None:
+    """Text that Postgres can keep."""
+    return None if value is None else value.replace("\x00", "\ufffd")
 
 
 def _plain(headers: Map[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def add(conn: Connection, changes: Sequence[tuple[Order, Change]]) -> None:
 
 
 def _row(order: Order, change: Change) -> dict[str, object]:
-    fact = f"{order.tenant}/{order.order_id}/{change.version}"
+    fact = json.dumps([order.tenant, order.order_id, change.version])
     message_id = str(uuid5(NAMESPACE_OID, f"order_ops:{fact}"))
     kind = COMMANDS.get(change.kind, "order.changed")
     body = {

@@ -106,7 +106,7 @@ def test_without_being_enabled_it_is_a_proposal(shop: Shop, provider: ProviderSe
     assert not [call for call in provider.calls if call.method == "POST"]
     act = shop.rows("SELECT kind, state, reason, facts FROM ops.act")[0]
     assert (act.kind, act.state, act.reason) == ("expire", "proposed", "not paid at the provider")
-    assert act.facts["provider"][0]["payment"] if "payment" in act.facts["provider"][0] else True
+    assert act.facts["provider"][0]["ref"] == "pi_o1"
     assert _expire(shop, provider, "off").orders == {}, "not looked at again so soon"
 
 
