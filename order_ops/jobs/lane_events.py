@@ -15,7 +15,8 @@ from typing import Any
 
 from order_ops.domain.events import MONEY_EVENTS, Event
 from order_ops.domain.failures import RETRIED, FailureKind, RetryPolicy, classify, fingerprint
-from order_ops.domain.orders import Order, Rejected, TooEarly, apply
+from order_ops.domain.handlers import apply
+from order_ops.domain.orders import Order, Rejected, TooEarly
 from order_ops.messaging.codec import Codec, Unreadable
 from order_ops.store.ledger import Touched
 from order_ops.store.letters import DeadLetter

@@ -15,7 +15,7 @@ from order_ops.devstack.shop.fates import BREAK_CLASS, COUNTS, FAULTS
 from order_ops.devstack.shop.model import ACCOUNTS, Message, ShopDay
 from order_ops.devstack.shop.report import HEADER
 from order_ops.devstack.shop.sample import load_sample, minor
-from order_ops.domain import orders
+from order_ops.domain import handlers, orders
 from order_ops.domain.events import EVENT, EVENT_TYPES, Event
 from order_ops.mapping import load_mapping
 
@@ -204,7 +204,7 @@ def _play(book: dict[str, orders.Order], events: list[Event]) -> list[Event]:
     waiting = []
     for event in events:
         try:
-            book[event.order], _ = orders.apply(book.get(event.order), event)
+            book[event.order], _ = handlers.apply(book.get(event.order), event)
         except orders.TooEarly:
             waiting.append(event)
     return waiting

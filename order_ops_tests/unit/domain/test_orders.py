@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from order_ops.domain.events import EVENT, Event
 from order_ops.domain.failures import FailureKind
+from order_ops.domain.handlers import apply
 from order_ops.domain.orders import (
     CLOSED,
     LEGAL_MOVES,
@@ -18,7 +19,6 @@ from order_ops.domain.orders import (
     Rejected,
     State,
     TooEarly,
-    apply,
     move,
 )
 

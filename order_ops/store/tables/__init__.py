@@ -1,0 +1,11 @@
+"""Every table of order_ops, as SQLAlchemy Core metadata, a module per schema.
+
+Money is bigint in minor units beside its ISO 4217 currency, times are
+timestamptz in UTC, every business row has its tenant. Constraints live here
+when a column list can say them; triggers and views are in the migrations.
+"""
+
+from order_ops.store.tables import intake, ops, orders, recon
+from order_ops.store.tables.columns import SCHEMAS, metadata
+
+__all__ = ["SCHEMAS", "intake", "metadata", "ops", "orders", "recon"]

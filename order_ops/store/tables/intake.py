@@ -1,0 +1,90 @@
+"""Intake: what came from the broker, and whose hands it is in."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from order_ops.store.tables.columns import (
+    document,
+    identity,
+    metadata,
+    moment,
+    number,
+    one_of,
+    words,
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    identity(),
+    words("source"),
+    words("message_id"),
+    Column("sha256", LargeBinary, nullable=False),
+    words("tenant_id", null=True),
+    words("order_id", null=True),
+    words("producer", null=True),
+    number("sequence", null=True),
+    words("event_type", null=True),
+    Column("priority", SmallInteger, nullable=False),
+    words("routing_key"),
+    Column("body", LargeBinary, nullable=False),
+    document("headers"),
+    moment("occurred_at"),
+    moment("received_at", now=True),
+    words("state"),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    Column("copies", Integer, nullable=False, server_default=text("1")),
+    moment("next_at", now=True),
+    number("claim", null=True),
+    words("last_run_id", null=True),
+    words("correlation_id", null=True),
+    words("note", null=True),
+    moment("settled_at"),
+    UniqueConstraint("source", "message_id"),
+    one_of("state", "pending", "retry", "done", "parked", "skipped", "discarded"),
+    CheckConstraint(
+        "state NOT IN ('pending', 'retry', 'done') OR (tenant_id IS NOT NULL AND order_id IS NOT "
+        "NULL AND event_type IS NOT NULL)",
+        name="applicable",
+    ),
+    Index(
+        "ix_inbox_due",
+        "priority",
+        "next_at",
+        "id",
+        postgresql_where=text("state IN ('pending', 'retry')"),
+    ),
+    Index(
+        "ix_inbox_lane",
+        "tenant_id",
+        "order_id",
+        "id",
+        postgresql_where=text("state IN ('pending', 'retry')"),
+    ),
+    Index("ix_inbox_claim", "claim", postgresql_where=text("state IN ('pending', 'retry')")),
+    comment="Every message that was ever taken in, byte for byte, once per id.",
+    schema="intake",
+)
+
+lane = Table(
+    "lane",
+    metadata,
+    words("tenant_id"),
+    words("order_id"),
+    number("fence", default="0"),
+    words("owner", null=True),
+    moment("claimed_at"),
+    PrimaryKeyConstraint("tenant_id", "order_id"),
+    comment="One order's events: whose hands they are in. `fence` is the claim that may write.",
+    schema="intake",
+)

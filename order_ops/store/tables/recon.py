@@ -1,0 +1,222 @@
+"""Recon: inputs, results and what is due of reconciliation."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from order_ops.store.tables.columns import (
+    document,
+    identity,
+    metadata,
+    moment,
+    number,
+    one_of,
+    words,
+)
+
+source_file = Table(
+    "source_file",
+    metadata,
+    identity(),
+    words("account"),
+    words("provider"),
+    words("name"),
+    words("sha256"),
+    number("lines"),
+    document("totals"),
+    moment("received_at", now=True),
+    UniqueConstraint("account", "sha256"),
+    comment="Provider files, each once by its hash, with their control totals.",
+    schema="recon",
+)
+
+provider_transactions = Table(
+    "provider_transactions",
+    metadata,
+    words("account"),
+    words("entry_id"),
+    Column("file_id", BigInteger, ForeignKey("recon.source_file.id"), nullable=False),
+    number("line_no"),
+    Column("day", Date, nullable=False),
+    words("kind"),
+    words("category"),
+    words("provider_ref", null=True),
+    words("order_ref", null=True),
+    number("amount_minor"),
+    number("fee_minor"),
+    number("net_minor"),
+    words("currency"),
+    moment("occurred_at", null=False),
+    Column("available_on", Date, nullable=True),
+    words("payout_id", null=True),
+    document("raw"),
+    PrimaryKeyConstraint("account", "entry_id"),
+    Index("ix_provider_transactions_day", "account", "day"),
+    comment="Lines of provider files, by account and the provider's line id.",
+    schema="recon",
+)
+
+internal_transactions = Table(
+    "internal_transactions",
+    metadata,
+    words("account"),
+    words("entry_id"),
+    Column("day", Date, nullable=False),
+    words("tenant_id"),
+    words("kind"),
+    words("provider_ref", null=True),
+    words("order_ref", null=True),
+    number("amount_minor"),
+    words("currency"),
+    words("status"),
+    words("order_state", null=True),
+    moment("occurred_at", null=False),
+    PrimaryKeyConstraint("account", "entry_id"),
+    Index("ix_internal_transactions_day", "account", "day"),
+    comment="Our payments and refunds, as they were when the day was last read.",
+    schema="recon",
+)
+
+day = Table(
+    "day",
+    metadata,
+    words("account"),
+    Column("day", Date, nullable=False),
+    number("generation", default="1"),
+    number("snapshot_generation", default="0"),
+    number("done_generation", default="0"),
+    moment("requested_at"),
+    Column("requests", Integer, nullable=False, server_default=text("0")),
+    PrimaryKeyConstraint("account", "day"),
+    Index("ix_day_due", "account", "day", postgresql_where=text("generation > done_generation")),
+    comment="Which accounting days have news that no run has taken in.",
+    schema="recon",
+)
+
+run = Table(
+    "run",
+    metadata,
+    words("account"),
+    Column("day", Date, nullable=False),
+    words("run_id"),
+    words("verdict"),
+    document("summary"),
+    words("rules_hash"),
+    words("input_hash"),
+    words("carry_in_hash"),
+    words("carry_out_hash"),
+    words("report", null=True),
+    moment("finished_at", now=True),
+    PrimaryKeyConstraint("account", "day"),
+    comment="The latest run of each day: verdict, summary, and the hashes of what it used.",
+    schema="recon",
+)
+
+
+def _partition() -> list[Column[object]]:
+    return [Column("account", Text, nullable=False), Column("day", Date, nullable=False)]
+
+
+payment_matches = Table(
+    "payment_matches",
+    metadata,
+    *_partition(),
+    words("match_id"),
+    words("rule"),
+    words("kind"),
+    words("currency"),
+    number("internal_minor"),
+    number("provider_minor"),
+    number("difference_minor"),
+    words("explanation"),
+    PrimaryKeyConstraint("account", "match_id"),
+    Index("ix_payment_matches_day", "account", "day"),
+    comment="Which of our entries is which provider line, by what rule.",
+    schema="recon",
+)
+
+match_members = Table(
+    "match_members",
+    metadata,
+    *_partition(),
+    words("match_id"),
+    words("side"),
+    words("entry_id"),
+    PrimaryKeyConstraint("account", "side", "entry_id"),
+    Index("ix_match_members_day", "account", "day"),
+    one_of("side", "internal", "provider"),
+    comment="Both sides of each match; its key makes a double match impossible.",
+    schema="recon",
+)
+
+reconciliation_breaks = Table(
+    "reconciliation_breaks",
+    metadata,
+    *_partition(),
+    words("break_id"),
+    words("class"),
+    words("status"),
+    words("leg"),
+    words("key"),
+    words("kind"),
+    words("currency"),
+    number("difference_minor"),
+    number("at_stake_minor"),
+    number("entries"),
+    words("order_ref", null=True),
+    words("provider_ref", null=True),
+    Column("first_seen", Date, nullable=False),
+    Column("break_on", Date, nullable=False),
+    words("explanation"),
+    PrimaryKeyConstraint("account", "day", "break_id"),
+    one_of("status", "break", "pending"),
+    comment="Every difference of a day, named, with the money at stake.",
+    schema="recon",
+)
+
+break_members = Table(
+    "break_members",
+    metadata,
+    *_partition(),
+    words("break_id"),
+    words("side"),
+    words("entry_id"),
+    PrimaryKeyConstraint("account", "day", "break_id", "side", "entry_id"),
+    comment="The entries that each break is about.",
+    schema="recon",
+)
+
+reconciliation_bridge = Table(
+    "reconciliation_bridge",
+    metadata,
+    *_partition(),
+    words("currency"),
+    number("position"),
+    words("line"),
+    number("amount_minor"),
+    number("count"),
+    PrimaryKeyConstraint("account", "day", "currency", "line"),
+    comment="From our total to the provider's, line by line; the residual is 0.",
+    schema="recon",
+)
+
+carry = Table(
+    "carry",
+    metadata,
+    *_partition(),
+    words("side"),
+    words("entry_id"),
+    PrimaryKeyConstraint("account", "day", "side", "entry_id"),
+    comment="What a day leaves open for the next one.",
+    schema="recon",
+)
