@@ -1,10 +1,16 @@
 """What every test gets: an environment of its own. It starts no server."""
 
 import os
+import signal
 
 import pytest
 
 from order_ops.settings import get_settings
+
+# A shell's background job starts with SIGINT ignored; Dagster then ignores SIGTERM too, in this
+# process and in every process that a test starts: they could not be ended.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
