@@ -44,6 +44,8 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if (hint := _database_hint(error)) is not None:
+            error = SettingsError(hint)
         if not _mendable(error):
             raise
         _errors.print(Text.assemble(("order-ops:", "bold red"), f" {error}"), soft_wrap=True)
@@ -55,6 +57,17 @@ def _mendable(error: Exception) -> bool:
     names = {base.__name__ for base in type(error).__mro__}
     told = {"ReportError", "RulesError", "InternalFileError", "DevstackError"}
     return isinstance(error, SettingsError | MappingError) or bool(names & told)
+
+
+def _database_hint(error: Exception) -> str | None:
+    """What to do about a database that is away, or not migrated."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    names = {type(error).__name__, type(getattr(error, "orig", None)).__name__}
+    if "OperationalError" in names:
+        return f"ORDER_OPS_DATABASE_URL: the database does not answer: {reason}"
+    if names & {"UndefinedTable", "InvalidSchemaName"}:
+        return f"the database is not migrated ({reason}): run order-ops migrate"
+    return None
 
 
 def _make_folder(file: Path | None) -> None:

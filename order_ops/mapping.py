@@ -173,7 +173,7 @@ class Exchange(_Strict):
 class Events(_Strict):
     """Where messages come from, and where in a message its envelope is.
 
-    A path is `body.a.b`, `header.NAME`, `property.message_id`,,
+    A path is `body.a.b`, `header.NAME`, `property.message_id`,
     `routing_key`, or `=constant`.
     """
 

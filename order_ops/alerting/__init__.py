@@ -1,1 +1,1 @@
-"""Alert rows: what is written with the fact that caused it. Delivery reads them."""
+"""Alert rows: what is written with the fact that caused it. Delivering them is to come."""

@@ -59,6 +59,7 @@ def run(home: Path, console: Console) -> Outcome:
     home = home.resolve()
     if supervisor.running(home):
         raise DevstackError(f"`order-ops up` runs on {home}: stop it, then play the demo")
+    _refuse_other_servers()
     view = View(console)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with view.step("starting PostgreSQL and, if it is installed, RabbitMQ"):
@@ -79,26 +80,49 @@ def _play(found: services.Services, view: View) -> Outcome:
         with view.step("migrating the database, making up the day"):
             upgrade(found.database_url)
             day = build_day(DAY)
+            _refuse_other_orders(day)
         with ProviderServer([i for i in day.intents if i.phase == "day"]) as provider:
             os.environ["ORDER_OPS_PROVIDER_API_BASE"] = provider.url
             get_settings.cache_clear()
-            _day(day, view, found.amqp_url)
+            published = _day(day, view, found.amqp_url)
             provider.put([i for i in day.intents if i.phase != "day"])
-            _after(day, view, found)
-        figures = demo_figures.collect(day, get_settings(), found.broker_version)
+            published += _after(day, view, found)
+        figures = demo_figures.collect(day, get_settings(), found.broker_version, published)
         view.outcome(figures, found.home)
         return Outcome(figures.as_json(), figures.as_labelled())
 
 
-def _day(day: ShopDay, view: View, amqp_url: str | None) -> None:
-    _send([m for m in day.messages if m.phase == "day"], view, amqp_url)
+def _refuse_other_servers() -> None:
+    """The demo acts: never on servers that somebody named for something else."""
+    for variable in (services.DATABASE_URL, services.AMQP_URL):
+        if services.named(variable):
+            raise DevstackError(
+                f"{variable} is set: the demo expires orders by itself, and plays on embedded "
+                "servers alone; unset it"
+            )
+
+
+def _refuse_other_orders(day: ShopDay) -> None:
+    """Nor on a home where somebody else's orders wait for payment."""
+    others = demo_figures.other_reservations(day, get_settings())
+    if others:
+        raise DevstackError(
+            f"this home holds {others} reservations that are not the demo's, and the demo would "
+            "act on them: play it on another one with --home"
+        )
+
+
+def _day(day: ShopDay, view: View, amqp_url: str | None) -> int:
+    """The day's messages; how many of them the broker confirmed."""
+    published = _send([m for m in day.messages if m.phase == "day"], view, amqp_url)
     _job(view, "apply_order_events_job", "applying events to orders", _applied, len(day.messages))
     _job(view, "expire_orders_job", "expiring unpaid orders, the provider asked first")
+    return published
 
 
-def _after(day: ShopDay, view: View, found: services.Services) -> None:
+def _after(day: ShopDay, view: View, found: services.Services) -> int:
     """Customers who pay too late; then the provider's files, and the books."""
-    _send([m for m in day.messages if m.phase != "day"], view, found.amqp_url)
+    published = _send([m for m in day.messages if m.phase != "day"], view, found.amqp_url)
     _job(view, "apply_order_events_job", "applying what came late", _applied, len(day.messages))
     if found.amqp_url:
         _relay(view, found.amqp_url)
@@ -107,6 +131,7 @@ def _after(day: ShopDay, view: View, found: services.Services) -> None:
         for account in load_mapping(get_settings().mapping).accounts:
             partition = f"{account.name}|{partition_day.isoformat()}"
             _job(view, "reconcile_payments_job", f"reconciling {partition}", partition=partition)
+    return published
 
 
 @contextmanager
@@ -131,16 +156,16 @@ def _environment(found: services.Services) -> Iterator[None]:
         get_settings.cache_clear()
 
 
-def _send(sent: Sequence[Message], view: View, amqp_url: str | None) -> None:
+def _send(sent: Sequence[Message], view: View, amqp_url: str | None) -> int:
     if amqp_url is None:
         _stage_directly(sent, view)
-    else:
-        _publish_and_consume(sent, view, get_settings(), amqp_url)
+        return 0
+    return _publish_and_consume(sent, view, get_settings(), amqp_url)
 
 
 def _publish_and_consume(
     sent: Sequence[Message], view: View, settings: Settings, amqp_url: str
-) -> None:
+) -> int:
     """Through the broker: published with confirms, taken in by a real consumer."""
     from order_ops.jobs.consume import make_consumer  # noqa: PLC0415 - settings are set by now
 
@@ -150,7 +175,7 @@ def _publish_and_consume(
     thread = threading.Thread(target=consumer.run, name="consumer")
     thread.start()
     try:
-        _publish(sent, view, amqp_url)
+        published = _publish(sent, view, amqp_url)
         view.wait(
             "staging in the inbox",
             len(sent),
@@ -159,21 +184,25 @@ def _publish_and_consume(
     finally:
         consumer.stop()
         thread.join()
+    return published
 
 
-def _publish(sent: Sequence[Message], view: View, amqp_url: str) -> None:
+def _publish(sent: Sequence[Message], view: View, amqp_url: str) -> int:
+    confirmed = 0
     exchange = load_mapping(get_settings().mapping).events.exchange.name
     publisher = Publisher(amqp_url)
     try:
         for batch in view.batches("publishing to the broker", sent, _BATCH):
-            publisher.publish(
+            answer = publisher.publish(
                 [
                     Outgoing(m.message_id, exchange, m.routing_key, m.body, dict(m.headers))
                     for m in batch
                 ]
             )
+            confirmed += len(answer.confirmed)
     finally:
         publisher.close()
+    return confirmed
 
 
 def _stage_directly(sent: Sequence[Message], view: View) -> None:

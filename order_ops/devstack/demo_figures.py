@@ -82,7 +82,13 @@ def messages_in_state(settings: Settings, state: str) -> int:
         return sum(row.messages for row in rows if row.state == state)
 
 
-def collect(day: ShopDay, settings: Settings, broker: str | None) -> Figures:
+def other_reservations(day: ShopDay, settings: Settings) -> int:
+    """Reserved orders that are not the day's."""
+    with transaction(engine(settings)) as conn:
+        return int(orders.count_other_reservations(conn, order_ids=_orders_of(day)))
+
+
+def collect(day: ShopDay, settings: Settings, broker: str | None, published: int) -> Figures:
     """Read the figures of the day and judge them."""
     with transaction(engine(settings)) as conn:
         mine = {"tenant_id": TENANT, "order_ids": _orders_of(day)}
@@ -96,7 +102,7 @@ def collect(day: ShopDay, settings: Settings, broker: str | None) -> Figures:
         return Figures(
             broker=broker,
             messages={
-                "published": len(day.messages),
+                "published": published,
                 "staged": sum(states.values()),
                 "applied": states.get("done", 0),
                 "parked": len(parked),

@@ -64,7 +64,7 @@ def decide_expiry(total_minor: int, currency: str, seen: Sequence[SeenPayment]) 
     if foreign:
         return Decision(Verdict.LEAVE, (), f"paid in {', '.join(foreign)}, ordered in {currency}")
     total_paid = sum(p.amount_minor for p in paid)
-    if paid and total_paid == total_minor:
+    if total_paid == total_minor and (paid or total_minor == 0):
         return Decision(Verdict.CONFIRM, (), "the provider has the whole amount")
     if paid:
         return Decision(

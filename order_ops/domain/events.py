@@ -7,6 +7,7 @@ Amounts are integers in minor units of an ISO 4217 currency, times are UTC.
 """
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
@@ -16,7 +17,17 @@ VERSION = 1
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 Minor = Annotated[int, Field(strict=True, ge=0, le=10**15)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+@cache
+def _iso_4217(code: str) -> str:
+    from order_ops.domain.money import minor_exponent  # noqa: PLC0415 - babel, 0.1 s
+
+    minor_exponent(code)
+    return code
+
+
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_iso_4217)]
 
 
 def _utc(moment: datetime) -> datetime:

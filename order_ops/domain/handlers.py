@@ -99,7 +99,7 @@ def _cancelled(order: Order, event: events.OrderCancelledEvent) -> Changes:
     if order.state in CLOSED | {State.REFUNDED}:
         return []
     paid = order.paid_minor() - order.refunded_minor()
-    detail = {"reason": event.data.reason, "paid_minor": paid}
+    detail = {"reason": event.data.reason, "amount": paid}
     return [
         move(
             order,
@@ -196,7 +196,11 @@ def _refund_failed(order: Order, event: events.RefundFailedEvent) -> Changes:
     order.refunds[data.refund] = Refund(
         data.refund, data.payment, data.account, data.amount_minor, data.currency, "failed"
     )
-    return [_note(order, event, "refund_failed", alert=True, refund=data.refund)]
+    return [
+        _note(
+            order, event, "refund_failed", alert=True, refund=data.refund, amount=data.amount_minor
+        )
+    ]
 
 
 def _paid(order: Order, payment: str) -> Payment:
@@ -243,8 +247,6 @@ def _same_refund(known: Refund | None, data: events.RefundSucceeded | events.Ref
 
 def _confirm_if_paid(order: Order, event: events.Event) -> Changes:
     if order.state is not State.RESERVED or order.paid_minor() < order.total_minor:
-        return []
-    if not any(p.status == "succeeded" for p in order.payments.values()):
         return []
     at, cause = event.occurred_at, event.id
     changes = [move(order, State.CONFIRMED, kind="confirmed", at=at, cause=cause)]

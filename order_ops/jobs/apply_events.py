@@ -11,7 +11,7 @@ harms no other. No other system is called in here.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 import structlog
@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, classify
 from order_ops.jobs import reconciliation_days
-from order_ops.jobs.lane_events import Outcome, StagedEvent, Waiting, failed, fold
+from order_ops.jobs.lane_events import Outcome, StagedEvent, Terms, failed, fold
 from order_ops.mapping import Mapping
 from order_ops.messaging.codec import Codec
 from order_ops.settings import Settings
@@ -55,9 +55,13 @@ class Worker:
     mapping: Mapping
     run_id: str
 
-    def waiting(self) -> Waiting:
-        """How long early and failing events wait."""
-        return Waiting(self.settings.event_attempts, self.settings.early_event_wait_s)
+    def terms(self) -> Terms:
+        """Under what terms events are applied."""
+        return Terms(
+            attempts=self.settings.event_attempts,
+            early_s=self.settings.early_event_wait_s,
+            accounts=frozenset((a.tenant, a.name) for a in self.mapping.accounts),
+        )
 
 
 def apply_due_events(
@@ -104,13 +108,29 @@ def _apply(worker: Worker, lanes: Sequence[Key], claim: int) -> Applied:
             return _apply_chunk(worker, conn, lanes, claim)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one lane's
         if len(lanes) == 1:
-            return _record_failure(worker, lanes[0], claim, error)
+            return _apply_one_by_one(worker, lanes[0], claim)
         log.warning("apply.split", lanes=len(lanes), error=repr(error))
         half = len(lanes) // 2
         return _apply(worker, lanes[:half], claim) + _apply(worker, lanes[half:], claim)
 
 
-def _apply_chunk(worker: Worker, conn: Connection, lanes: Sequence[Key], claim: int) -> Applied:
+def _apply_one_by_one(worker: Worker, lane: Key, claim: int) -> Applied:
+    """A lane that fails: its events alone, in order, until the one that is to blame."""
+    with transaction(worker.pool) as conn:
+        events = [e for e in _by_lane(conn, [lane], claim).get(lane, []) if e.claimed]
+    done = Applied()
+    for event in sorted(events, key=lambda event: (event.sequence, event.id)):
+        try:
+            with transaction(worker.pool) as conn:
+                done += _apply_chunk(worker, conn, [lane], claim, only=event.id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this event's
+            return done + _record_failure(worker, lane, claim, event.id, error)
+    return done
+
+
+def _apply_chunk(
+    worker: Worker, conn: Connection, lanes: Sequence[Key], claim: int, only: int | None = None
+) -> Applied:
     held = [
         (row.tenant_id, row.order_id)
         for row in intake.hold_lanes(conn, **ledger.keys(lanes), claim=claim)
@@ -118,9 +138,9 @@ def _apply_chunk(worker: Worker, conn: Connection, lanes: Sequence[Key], claim: 
     orders = ledger.load(conn, held)
     outcomes: list[Outcome] = []
     touched = []
-    for key, staged in _by_lane(conn, held, claim).items():
+    for key, staged in _by_lane(conn, held, claim, only).items():
         order = orders.get(key)
-        result = fold(order, staged, worker.codec, worker.waiting())
+        result = fold(order, staged, worker.codec, worker.terms())
         outcomes += result.outcomes
         if result.touched is not None:
             touched.append(result.touched)
@@ -130,10 +150,15 @@ def _apply_chunk(worker: Worker, conn: Connection, lanes: Sequence[Key], claim: 
     return Applied(Counter(outcome.label for outcome in outcomes), len(held))
 
 
-def _by_lane(conn: Connection, lanes: Sequence[Key], claim: int) -> dict[Key, list[StagedEvent]]:
+def _by_lane(
+    conn: Connection, lanes: Sequence[Key], claim: int, only: int | None = None
+) -> dict[Key, list[StagedEvent]]:
+    """The unsettled events of lanes; with `only`, no other event is ours to apply."""
     found: dict[Key, list[StagedEvent]] = {}
     for row in intake.lane_events(conn, **ledger.keys(lanes), claim=claim):
         staged = StagedEvent(**row._asdict())
+        if only is not None and staged.id != only:
+            staged = replace(staged, claimed=False)
         found.setdefault((row.tenant_id, row.order_id), []).append(staged)
     return found
 
@@ -152,16 +177,22 @@ def _settle(conn: Connection, outcomes: Sequence[Outcome]) -> None:
     add_dead_letters(conn, [outcome.letter for outcome in outcomes if outcome.letter])
 
 
-def _record_failure(worker: Worker, lane: Key, claim: int, error: Exception) -> Applied:
-    """The first claimed event of the lane failed; the others are handed back."""
+def _record_failure(
+    worker: Worker, lane: Key, claim: int, event_id: int, error: Exception
+) -> Applied:
+    """An event failed alone: its outcome is recorded, the lane's others are handed back."""
     if classify(error) is FailureKind.TRANSIENT and _connection_lost(worker):
         raise error
     with transaction(worker.pool) as conn:
         if not list(intake.hold_lanes(conn, **ledger.keys([lane]), claim=claim)):
             return Applied()
         claimed = [e for e in _by_lane(conn, [lane], claim).get(lane, []) if e.claimed]
-        outcomes = [failed(claimed[0], error, worker.waiting())] if claimed else []
-        outcomes += [Outcome.handed_back(event) for event in claimed[1:]]
+        outcomes = [
+            failed(event, error, worker.terms())
+            if event.id == event_id
+            else Outcome.handed_back(event)
+            for event in claimed
+        ]
         _settle(conn, outcomes)
     return Applied(Counter(outcome.label for outcome in outcomes), 1)
 

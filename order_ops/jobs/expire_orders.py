@@ -6,8 +6,10 @@ What a decision then does is `order_ops.jobs.expiry_acts`.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 
 from sqlalchemy import Engine
 
@@ -45,10 +47,15 @@ def due_reservations(pool: Engine, grace_s: int, limit: int) -> list[Key]:
         return [(row.tenant_id, row.order_id) for row in rows]
 
 
-def expire(expirer: Expirer, due: list[Key], *, dry_run: bool = False) -> Expiry:
-    """Decide about each order, and act where acting is enabled."""
+def expire(
+    expirer: Expirer, due: list[Key], *, dry_run: bool = False, seconds: float = 300.0
+) -> Expiry:
+    """Decide about each order, and act where acting is enabled, until the time is up."""
+    deadline = monotonic() + seconds
     done = Expiry()
     for key in due:
+        if monotonic() > deadline:
+            break
         what, reason = _one(expirer, key, dry_run=dry_run)
         done.orders[what] += 1
         done.details.append((key[1], what, reason))
@@ -64,6 +71,8 @@ def _one(expirer: Expirer, key: Key, *, dry_run: bool) -> tuple[str, str]:
         seen = _ask(expirer, order)
     except ClassifiedError as error:
         return _leave(expirer, order, f"the provider cannot be asked: {error}", dry_run=dry_run)
+    if doubt := _doubt(expirer, order, seen):
+        return _leave(expirer, order, doubt, dry_run=dry_run)
     decision = decide_expiry(order.total_minor, order.currency, [one.payment for one in seen])
     if decision.verdict is Verdict.LEAVE:
         return _leave(expirer, order, decision.reason, dry_run=dry_run)
@@ -90,6 +99,23 @@ def _ask(expirer: Expirer, order: Order) -> list[Seen]:
                 if found.ref in refs.get(account.name, []) or found.ref not in seen:
                     seen[found.ref] = Seen(account.name, found)
     return list(seen.values())
+
+
+def _doubt(expirer: Expirer, order: Order, seen: Sequence[Seen]) -> str | None:
+    """Why the provider's answer cannot be the whole truth about the order, if it cannot."""
+    asked = {a.name for a in expirer.mapping.accounts if a.tenant == order.tenant}
+    there = {one.payment.ref: one.payment for one in seen}
+    for ours in order.payments.values():
+        if ours.account not in asked:
+            return f"payment {ours.payment} is at {ours.account}, which nobody can ask"
+        found = there.get(ours.payment)
+        paid = found is not None and found.status == "succeeded"
+        if ours.status == "succeeded" and not paid:
+            return f"payment {ours.payment} is paid in our books and not at the provider"
+        if found is not None and paid and found.amount_minor != ours.amount_minor:
+            amounts = f"{found.amount_minor} at the provider, {ours.amount_minor} in our books"
+            return f"payment {ours.payment} is {amounts} (minor units)"
+    return None
 
 
 def _leave(expirer: Expirer, order: Order, reason: str, *, dry_run: bool) -> tuple[str, str]:

@@ -76,7 +76,7 @@ def _mode(mapping: Mapping, order: Order, decision: Decision) -> ActMode:
     """The most cautious mode of the order's accounts; of the tenant's, when it has none."""
     named = {payment.account for payment in order.payments.values()}
     accounts = [a for a in mapping.accounts if a.tenant == order.tenant]
-    concerned = [a for a in accounts if a.name in named] or accounts
+    concerned = [a for a in accounts if a.name in named] if named else accounts
     kind = "expire" if decision.verdict is Verdict.EXPIRE else "confirm"
     modes = [a.act_mode("expire" if kind == "expire" else "confirm") for a in concerned]
     return min(modes, key=_CAUTIOUS.index, default="propose")
@@ -160,7 +160,8 @@ def _record_payments(order: Order, seen: Sequence[Seen], now: datetime) -> None:
     """What the provider has, and we had not heard of."""
     for one in seen:
         paid = one.payment
-        if paid.status == "succeeded":
+        known = order.payments.get(paid.ref)
+        if paid.status == "succeeded" and (known is None or known.status != "succeeded"):
             order.payments[paid.ref] = Payment(
                 paid.ref, one.account, paid.amount_minor, paid.currency, "succeeded", now
             )

@@ -27,11 +27,19 @@ _RANDOM = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """How often a failing event is tried, and how long an early one may wait."""
+class Terms:
+    """Under what terms events are applied.
+
+    Attributes:
+        attempts: how often a failing event is tried.
+        early_s: how long one may wait for what it speaks of.
+        accounts: the (tenant, account) pairs there are; money anywhere else
+            would be in no reconciliation.
+    """
 
     attempts: int
     early_s: int
+    accounts: frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +87,7 @@ class Folded:
     outcomes: list[Outcome] = field(default_factory=list)
 
 
-def fold(
-    order: Order | None, staged: Sequence[StagedEvent], codec: Codec, waiting: Waiting
-) -> Folded:
+def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms: Terms) -> Folded:
     """Apply a lane's events to its order, as far as they go."""
     result = Folded(Touched(order, order.version) if order else None)
     queues: dict[str, list[StagedEvent]] = {}
@@ -94,7 +100,7 @@ def fold(
         moved = False
         for producer, queue in queues.items():
             while producer not in blocked and queue and queue[0].claimed:
-                outcome = _try(result, queue[0], codec, waiting)
+                outcome = _try(result, queue[0], codec, terms)
                 if outcome.label == "waiting":
                     early[producer] = outcome
                     break
@@ -109,8 +115,11 @@ def fold(
     return result
 
 
-def _try(result: Folded, staged: StagedEvent, codec: Codec, waiting: Waiting) -> Outcome:
+def _try(result: Folded, staged: StagedEvent, codec: Codec, terms: Terms) -> Outcome:
     """Apply one event to a copy of the order; the copy counts when it succeeds."""
+    if staged.attempts > terms.attempts:  # a killed worker ran no handler to say so
+        error = Rejected(f"its worker died {terms.attempts} times", FailureKind.PERMANENT)
+        return _dead(staged, error, FailureKind.PERMANENT, None)
     event: Event | None = None
     before = result.touched.order.copy() if result.touched else None
     try:
@@ -121,13 +130,14 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, waiting: Waiting) ->
             staged.message_id,
             staged.correlation_id,
         )
+        _known_accounts(event, terms)
         after, changes = apply(before, event)
     except TooEarly as reason:
-        return _early(staged, str(reason), waiting, event)
+        return _early(staged, str(reason), terms, event)
     except Unreadable as error:
         return _dead(staged, error, FailureKind.PERMANENT, event)
     except Exception as error:  # noqa: BLE001 - one event must not stop the others
-        return failed(staged, error, waiting, event)
+        return failed(staged, error, terms, event)
     if result.touched is None:
         result.touched = Touched(after, 0)
     if not changes:
@@ -135,6 +145,18 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, waiting: Waiting) ->
     result.touched.order = after
     result.touched.changes += changes
     return Outcome(staged, "applied", "done")
+
+
+def _known_accounts(event: Event, terms: Terms) -> None:
+    """Refuse money at an account that the mapping does not know."""
+    parts = [event.data, *getattr(event.data, "payments", [])]
+    named = {part.account for part in parts if hasattr(part, "account")}
+    for account in sorted(named):
+        if (event.tenant, account) not in terms.accounts:
+            raise Rejected(
+                f"account {account!r} of tenant {event.tenant!r} is not in the mapping",
+                FailureKind.CONFLICT,
+            )
 
 
 def _held_back(queue: Sequence[StagedEvent], head: Outcome | None) -> list[Outcome]:
@@ -149,22 +171,22 @@ def _held_back(queue: Sequence[StagedEvent], head: Outcome | None) -> list[Outco
     return outcomes
 
 
-def _early(staged: StagedEvent, reason: str, waiting: Waiting, event: Event | None) -> Outcome:
+def _early(staged: StagedEvent, reason: str, terms: Terms, event: Event | None) -> Outcome:
     """Too early: looked at often while it is fresh, seldom when it is old, until its deadline."""
     waited = (datetime.now(UTC) - staged.received_at).total_seconds()
-    if waited >= waiting.early_s:
-        error = Rejected(f"orphan: {reason} within {waiting.early_s} s", FailureKind.PERMANENT)
+    if waited >= terms.early_s:
+        error = Rejected(f"orphan: {reason} within {terms.early_s} s", FailureKind.PERMANENT)
         return _dead(staged, error, FailureKind.PERMANENT, event)
     delay = min(EARLY.cap_s, max(EARLY.base_s, waited / 2))
     return Outcome(staged, "waiting", "retry", reason, delay_s=delay * _RANDOM.uniform(0.5, 1.0))
 
 
 def failed(
-    staged: StagedEvent, error: Exception, waiting: Waiting, event: Event | None = None
+    staged: StagedEvent, error: Exception, terms: Terms, event: Event | None = None
 ) -> Outcome:
     """A failing event is tried again with backoff, or is a dead letter."""
     kind = classify(error)
-    if kind in RETRIED | {FailureKind.UNKNOWN} and staged.attempts < waiting.attempts:
+    if kind in RETRIED | {FailureKind.UNKNOWN} and staged.attempts < terms.attempts:
         delay = FAILING.delay_s(staged.attempts, _RANDOM)
         return Outcome(staged, "retry", "retry", f"{type(error).__name__}: {error}"[:500], delay)
     return _dead(staged, error, kind, event)

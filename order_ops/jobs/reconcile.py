@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine
 
-from order_ops.jobs import internal_source
+from order_ops.jobs import internal_source, reconciliation_days
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import Mapping
 from order_ops.reconciliation import frames
@@ -67,7 +67,9 @@ def snapshot_internal(pool: Engine, mapping: Mapping, account_day: AccountDay) -
         recon.lock_account(conn, account=account_day.account)
         recon.note_snapshot(conn, **at)
         rows = internal_source.read(conn, mapping, account_day)
-        recon.forget_moved(conn, **at, entry_ids=[row["entry_id"] for row in rows])
+        moved = recon.forget_moved(conn, **at, entry_ids=[row["entry_id"] for row in rows])
+        left = {AccountDay(row.day, account_day.account) for row in moved}
+        reconciliation_days.mark(conn, left)
         picked = ([row[name] for name in _INTERNAL] for row in rows)
         results.replace(conn, "internal_transactions", at, _INTERNAL, picked)
         return _inputs(_frame(list(recon.day_internal(conn, **at)), frames.INTERNAL))
@@ -124,7 +126,7 @@ def reconcile_day(
 def _store(conn: Connection, done: DayResult, carry_in: str, carry_out: str, run_id: str) -> None:
     at = {"account": done.account_day.account, "day": done.account_day.day}
     members = done.result.match_members
-    recon.withdraw_later_claims(
+    recon.withdraw_other_claims(
         conn, **at, side=members["side"].to_list(), entry_id=members["entry_id"].to_list()
     )
     recon.forget_orphaned_matches(conn, **at)
@@ -141,8 +143,8 @@ def _store(conn: Connection, done: DayResult, carry_in: str, carry_out: str, run
         carry_in_hash=carry_in,
         carry_out_hash=carry_out,
     )
-    recon.stale_days(conn, **at, carry_out_hash=carry_out)
     recon.mark_done(conn, **at)
+    recon.stale_days(conn, **at, carry_out_hash=carry_out)
 
 
 def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
@@ -156,10 +158,10 @@ def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
     }
 
 
-def entries_matched_twice(pool: Engine, account: str) -> int:
-    """Entries of an account that stand in two matches, over all its days; 0 is right."""
+def uneven_matches(pool: Engine, account: str) -> int:
+    """Matches of an account without exactly one entry a side, over all its days; 0 is right."""
     with transaction(pool) as conn:
-        return int(recon.entries_matched_twice(conn, account=account))
+        return int(recon.uneven_matches(conn, account=account))
 
 
 def _frame(rows: Sequence[Any], contract: Any) -> pl.DataFrame:

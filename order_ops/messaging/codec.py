@@ -41,6 +41,8 @@ class Codec:
             event = self._read(message)
         except Unreadable as problem:
             return self._parked(message, str(problem))
+        except Exception as error:  # noqa: BLE001 - no message may stop the intake
+            return self._parked(message, f"cannot be read: {type(error).__name__}")
         return Staged(
             source=self._events.source,
             message_id=event.id,

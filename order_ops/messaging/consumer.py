@@ -50,6 +50,11 @@ class _Delivery:
     message: Message
 
 
+def _text(value: str | bytes | None) -> str | None:
+    """A short string of AMQP; pika gives bytes where it is not UTF-8."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
 class Consumer:
     """Consumes every queue of the topology until `stop` is called."""
 
@@ -148,10 +153,10 @@ class _Session:
     ) -> None:
         message = Message(
             body=body,
-            routing_key=method.routing_key,
+            routing_key=_text(method.routing_key) or "",
             headers=properties.headers or {},
-            message_id=properties.message_id,
-            correlation_id=properties.correlation_id,
+            message_id=_text(properties.message_id),
+            correlation_id=_text(properties.correlation_id),
             given_up=queue == topology.PARKED,
         )
         self._deliveries.put(_Delivery(method.delivery_tag, method.redelivered, message))

@@ -5,7 +5,7 @@ its own: a lost run costs a delay, since the work is asked for again.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -19,18 +19,23 @@ from order_ops.orchestration.jobs import (
 from order_ops.orchestration.resources import OrderOps
 from order_ops.store.engine import transaction
 
-LIVE = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
+WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
+WORKING = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+WORKS_AT_MOST = timedelta(seconds=360)
+"""A run of these jobs ends itself sooner. One that did not may be dead and still be listed as
+started: it holds up nothing, since what it might still do is fenced."""
 
 
 def live_runs(instance: dg.DagsterInstance, job: str) -> int:
-    """How many runs of a job are queued or running."""
-    return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=LIVE))
+    """How many runs of a job are queued, or have started lately."""
+    lately = datetime.now(UTC) - WORKS_AT_MOST
+    waiting = dg.RunsFilter(job_name=job, statuses=WAITING)
+    working = dg.RunsFilter(job_name=job, statuses=WORKING, updated_after=lately)
+    return instance.get_runs_count(waiting) + instance.get_runs_count(working)
 
 
 @dg.sensor(

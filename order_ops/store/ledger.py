@@ -165,7 +165,7 @@ def _alerts(one: Touched) -> list[Alert]:
     """Money that arrived where it should not have is never just a log line."""
     return [
         Alert(
-            dedupe_key=f"order:{one.order.tenant}:{one.order.order_id}:{change.kind}",
+            dedupe_key=f"order:{one.order.tenant}:{one.order.order_id}:{change.version}",
             severity="critical",
             title=f"Order {one.order.order_id}: {change.kind.replace('_', ' ')}",
             detail=change.detail,

@@ -11,6 +11,7 @@ from order_ops.jobs import expire_orders
 from order_ops.jobs.expire_orders import Expiry
 from order_ops.jobs.expiry_acts import Expirer
 from order_ops.providers.client import StripePayments
+from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.shop import acting, created, paid, reserved
 
@@ -74,8 +75,8 @@ def test_paid_at_the_provider_is_confirmed(shop: Shop, provider: ProviderServer)
         ("processing", 1_000, "has not decided"),
         ("requires_capture", 1_000, "has not decided"),
         (None, 1_000, "has not decided"),
-        ("succeeded", 400, "400 of 1000"),
-        ("succeeded", 1_001, "1001 of 1000"),
+        ("succeeded", 400, "400 at the provider, 1000 in our books"),
+        ("succeeded", 1_001, "1001 at the provider, 1000 in our books"),
     ],
 )
 def test_undecided_is_left_and_alerted(
@@ -157,3 +158,26 @@ def test_orders_that_stay_undecided_do_not_starve_others(
             seen += [order for _, order in due]
             expire_orders.expire(replace(expirer), due)
     assert sorted(seen) == ["o1", "o2", "o3"]
+
+
+def test_a_payment_that_nobody_can_ask_about_is_left(shop: Shop, provider: ProviderServer) -> None:
+    _order(shop, provider, "requires_payment_method")
+    with transaction(shop.pool) as conn:
+        conn.execute("UPDATE orders.payments SET account = 'paypal'")
+    assert _expire(shop, provider).orders == {"left": 1}
+    assert "nobody can ask" in shop.one("SELECT title FROM ops.alert")
+    assert _state(shop) == "RESERVED"
+
+
+def test_paid_in_our_books_and_not_at_the_provider_is_left(
+    shop: Shop, provider: ProviderServer
+) -> None:
+    shop.stage(created("o1"), reserved("o1"), paid("o1", 1_000))
+    with transaction(shop.pool) as conn:
+        conn.execute("UPDATE intake.inbox SET next_at = now()")
+    shop.stage(created("o2", 2_000), reserved("o2", 1_000), paid("o2", 1_000))
+    shop.apply()
+    provider.put([_intent("o2", "requires_payment_method")])
+    assert _expire(shop, provider).orders == {"left": 1}
+    assert "paid in our books" in shop.one("SELECT title FROM ops.alert")
+    assert shop.one("SELECT state FROM orders.orders WHERE order_id = 'o2'") == "RESERVED"

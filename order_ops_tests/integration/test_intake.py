@@ -110,7 +110,8 @@ def test_an_orphan_becomes_a_dead_letter_with_its_money(shop: Shop) -> None:
     assert dict(shop.apply().events) == {"dead": 1}
     letter = shop.rows("SELECT error, attempts, stack FROM ops.dead_letter")[0]
     assert "orphan" in letter.error
-    assert shop.one("SELECT severity FROM ops.alert") == "warning"
+    alert = shop.rows("SELECT severity, amount_minor FROM ops.alert")[0]
+    assert (alert.severity, alert.amount_minor) == ("critical", 777)
 
 
 def test_a_lane_that_the_database_refuses_stands_alone(shop: Shop) -> None:
@@ -121,7 +122,7 @@ def test_a_lane_that_the_database_refuses_stands_alone(shop: Shop) -> None:
         shop.stage(created(f"o{n}"), reserved(f"o{n}"), paid(f"o{n}"))
     shop.stage(created("thief"), paid("thief", payment="pi_first"))
     done = shop.apply().events
-    assert (done["applied"], done["dead"]) == (18 * 3, 1)
+    assert (done["applied"], done["dead"]) == (18 * 3 + 1, 1)
     assert shop.one("SELECT count(*) FROM orders.orders WHERE state = 'CONFIRMED'") == 19
     letter = shop.rows("SELECT origin, category, error, stack, attempts FROM ops.dead_letter")[0]
     assert (letter.origin, letter.category, letter.attempts) == ("event", "permanent", 1)
@@ -230,3 +231,48 @@ def test_the_database_refuses_a_state_without_history(shop: Shop) -> None:
         ):
             conn.execute(f"UPDATE orders.orders SET {change}")
     assert _state(shop, "o1") == "RESERVED"
+
+
+def test_only_the_event_that_fails_alone_is_blamed(shop: Shop) -> None:
+    """A payment of somebody else's order, third in a batch with its own order's first events."""
+    shop.stage(created("first"), reserved("first"), paid("first"))
+    shop.apply()
+    shop.stage(created("thief"), reserved("thief"), paid("thief", payment="pi_first"))
+    total = shop.apply().events
+    assert (total["applied"], total["dead"]) == (2, 1)
+    assert _state(shop, "thief") == "RESERVED"
+    assert shop.one("SELECT name FROM ops.dead_letter") == "payment.succeeded"
+
+
+def test_an_event_that_kills_its_worker_ends_as_a_dead_letter(shop: Shop) -> None:
+    """No handler of a killed process counts; the claims do."""
+    shop.stage(created("deadly"), created("other"))
+    with transaction(shop.pool) as conn:
+        conn.execute("UPDATE intake.inbox SET claim = 1, attempts = 5 WHERE order_id = 'deadly'")
+    assert shop.apply().events == {"applied": 1, "dead": 1}
+    assert "worker died" in shop.one("SELECT error FROM ops.dead_letter")
+
+
+def test_money_at_an_unknown_account_is_a_dead_letter(shop: Shop) -> None:
+    elsewhere = message(
+        "payment.succeeded", "o1", 7, payment="pp_1", account="paypal", amount_minor=500,
+        currency="BRL",
+    )  # fmt: skip
+    shop.stage(created("o1"), elsewhere)
+    assert shop.apply().events == {"applied": 1, "dead": 1}
+    letter = shop.rows("SELECT category, amount_minor, error FROM ops.dead_letter")[0]
+    assert (letter.category, letter.amount_minor) == ("conflict", 500)
+    assert "'paypal'" in letter.error
+
+
+def test_a_currency_that_is_none_is_parked(shop: Shop) -> None:
+    odd = message("order.created", "o1", 1, total_minor=1, currency="ZZZ")
+    assert shop.stage(odd).parked == 1
+
+
+def test_each_late_payment_is_alerted_with_its_amount(shop: Shop) -> None:
+    shop.stage(created("o1"), message("order.cancelled", "o1", 3))
+    shop.stage(paid("o1", 1_000), paid("o1", 70, payment="pi_2", sequence=2))
+    shop.apply()
+    alerts = shop.rows("SELECT amount_minor, severity FROM ops.alert ORDER BY id")
+    assert [(a.amount_minor, a.severity) for a in alerts] == [(1_000, "critical"), (70, "critical")]

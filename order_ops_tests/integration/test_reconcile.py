@@ -1,6 +1,7 @@
 """A day's reconciliation in the tables: idempotent, convergent, and nothing of a bad file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from order_ops.jobs.ingest import ingest
-from order_ops.jobs.reconcile import entries_matched_twice, reconcile_day, snapshot_internal
+from order_ops.jobs.reconcile import reconcile_day, snapshot_internal, uneven_matches
 from order_ops.jobs.reconciliation_days import AccountDay, take_due
 from order_ops.providers.report import ReportError
 from order_ops.reconciliation.rules import load_rules
@@ -94,7 +95,7 @@ def test_late_counterparts_match_and_what_stays_missing_breaks(traded: Shop) -> 
     residuals = [ends["residual"] for s in found.values() for ends in s["bridge"].values()]
     assert residuals
     assert not any(residuals)
-    assert entries_matched_twice(traded.pool, "shop-cards") == 0
+    assert uneven_matches(traded.pool, "shop-cards") == 0
 
 
 def test_a_day_again_gives_the_same_tables(traded: Shop) -> None:
@@ -192,3 +193,51 @@ def test_a_bad_file_is_one_clear_error_and_nothing_is_stored(
     assert where in str(caught.value)
     assert shop.one("SELECT count(*) FROM recon.source_file") == 0
     assert shop.one("SELECT count(*) FROM recon.provider_transactions") == 0
+
+
+def test_an_entry_that_moves_to_another_day_leaves_no_false_break(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """Pending on the day the provider captured, heard of as paid a day later."""
+    shop.stage(created("o1"), reserved("o1"))
+    shop.apply()
+    account = shop.mapping.account("shop-cards")
+    ingest(shop.pool, account, _file(tmp_path, "a.csv", [("txn_1", "2026-03-10", "o1", 1_000)]))
+    found = _reconcile(shop, date(2026, 3, 10))
+    assert set(found[date(2026, 3, 10)]["breaks"]) == {"paid_not_recorded"}
+    late = paid("o1")
+    shop.stage(replace(late, body=late.body.replace(b"2026-03-10T15", b"2026-03-11T15")))
+    shop.apply()
+    rounds = 0
+    while due := _due(shop):
+        rounds += 1
+        assert rounds < 20, "it converges"
+        _reconcile(shop, *[account_day.day for account_day in due])
+    standing = shop.rows(
+        "SELECT day, class AS name, status FROM recon.reconciliation_breaks WHERE status = 'break'"
+    )
+    assert standing == []
+    assert shop.rows("SELECT day FROM recon.payment_matches") == [(date(2026, 3, 11),)]
+
+
+def test_a_match_without_both_of_its_entries_is_counted(traded: Shop) -> None:
+    _reconcile(traded, *DAYS)
+    assert uneven_matches(traded.pool, "shop-cards") == 0
+    with transaction(traded.pool) as conn:
+        conn.execute(
+            "DELETE FROM recon.match_members WHERE (match_id, side) IN"
+            " (SELECT match_id, side FROM recon.match_members LIMIT 1)"
+        )
+    assert uneven_matches(traded.pool, "shop-cards") == 1
+
+
+def test_a_later_file_may_name_what_an_earlier_one_left_blank(traded: Shop, tmp_path: Path) -> None:
+    account = traded.mapping.account("shop-cards")
+    poor = _file(tmp_path, "poor.csv", [("txn_3", "2026-03-10", "o3", 1_000)])
+    full = poor.read_text()
+    poor.write_text(full.replace("pi_o3,ch_o3,ch_o3,o3", ",,,"))
+    ingest(traded.pool, account, poor)
+    rich = tmp_path / "rich.csv"
+    rich.write_text(full)
+    assert ingest(traded.pool, account, rich).new_by_day == {date(2026, 3, 10): 1}
+    assert _reconcile(traded, date(2026, 3, 10))[date(2026, 3, 10)]["matched"] == 2

@@ -88,7 +88,7 @@ def internal_transactions(
             "entries_matched_once",
             asset="payment_matches",
             partitions_def=account_days,
-            description="No entry of either side is in two matches, on any day.",
+            description="Each match has one entry on each side, on every day of the account.",
         ),
     ],
 )
@@ -105,8 +105,8 @@ def reconcile_payments(
             order_ops.pool, order_ops.mapping, order_ops.rules(), account_day, context.run.run_id
         )
         report = write_report(order_ops.pool, order_ops.settings.home, done)
-        twice = reconcile.entries_matched_twice(order_ops.pool, account_day.account)
-    yield _matches(done, twice)
+        uneven = reconcile.uneven_matches(order_ops.pool, account_day.account)
+    yield _matches(done, uneven)
     yield _breaks(done, str(report))
     yield _bridge(done)
 
@@ -122,12 +122,12 @@ def _inputs(inputs: "Inputs") -> "dg.MaterializeResult[None]":
     )
 
 
-def _matches(done: "DayResult", twice: int) -> "dg.MaterializeResult[None]":
+def _matches(done: "DayResult", uneven: int) -> "dg.MaterializeResult[None]":
     check = dg.AssetCheckResult(
         check_name="entries_matched_once",
         asset_key="payment_matches",
-        passed=twice == 0,
-        metadata={"entries_matched_twice": twice},
+        passed=uneven == 0,
+        metadata={"uneven_matches": uneven},
     )
     return dg.MaterializeResult(
         asset_key="payment_matches",

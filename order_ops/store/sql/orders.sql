@@ -87,3 +87,7 @@ UPDATE orders.orders SET checked_at = now() WHERE tenant_id = :tenant_id AND ord
 SELECT state, count(*) AS orders FROM orders.orders
 WHERE tenant_id = :tenant_id AND order_id = ANY (:order_ids::text[])
 GROUP BY state ORDER BY state;
+
+-- name: count_other_reservations$
+SELECT count(*) FROM orders.orders
+WHERE state = 'RESERVED' AND order_id <> ALL (:order_ids::text[]);

@@ -68,15 +68,25 @@ ORDER BY i.line_no LIMIT 5;
 
 -- name: add_lines
 WITH added AS (
-    INSERT INTO recon.provider_transactions SELECT * FROM incoming_line
-    ON CONFLICT (account, entry_id) DO NOTHING RETURNING day
+    INSERT INTO recon.provider_transactions AS known SELECT * FROM incoming_line
+    -- A later file may name what an earlier one left blank; it changes nothing else.
+    ON CONFLICT (account, entry_id) DO UPDATE SET
+        provider_ref = COALESCE(known.provider_ref, excluded.provider_ref),
+        order_ref = COALESCE(known.order_ref, excluded.order_ref)
+    WHERE known.provider_ref IS NULL AND excluded.provider_ref IS NOT NULL
+        OR known.order_ref IS NULL AND excluded.order_ref IS NOT NULL
+    RETURNING day
 )
 SELECT day, count(*) AS lines FROM added GROUP BY day ORDER BY day;
 
--- name: forget_moved!
--- Entries that were on another day when that day was read last.
-DELETE FROM recon.internal_transactions
-WHERE account = :account AND day <> :day AND entry_id = ANY (:entry_ids::text[]);
+-- name: forget_moved
+-- Entries that were on another day when that day was read last; those days have news.
+WITH moved AS (
+    DELETE FROM recon.internal_transactions
+    WHERE account = :account AND day <> :day AND entry_id = ANY (:entry_ids::text[])
+    RETURNING day
+)
+SELECT DISTINCT day FROM moved;
 
 -- name: day_internal
 SELECT * FROM recon.internal_transactions WHERE account = :account AND day = :day
@@ -109,18 +119,19 @@ WHERE r.account = :account AND r.day = (
         SELECT min(day) FROM recon.run WHERE account = :account AND day > :day)
     AND d.account = r.account AND d.day = r.day AND r.carry_in_hash <> :carry_out_hash;
 
--- name: withdraw_later_claims!
--- A later day may hold an entry that belongs to this one; it is due again (stale_days).
+-- name: withdraw_other_claims!
+-- Another day may hold an entry that belongs to this one: a later day took it in before this
+-- one was run (stale_days asks for it again), or the entry moved here (forget_moved did).
 DELETE FROM recon.match_members m
-WHERE m.account = :account AND m.day > :day AND m.match_id IN (
-    SELECT later.match_id FROM recon.match_members later
+WHERE m.account = :account AND m.day <> :day AND m.match_id IN (
+    SELECT other.match_id FROM recon.match_members other
     JOIN unnest(:side::text[], :entry_id::text[]) AS now(side, entry_id)
-        ON later.side = now.side AND later.entry_id = now.entry_id
-    WHERE later.account = :account AND later.day > :day);
+        ON other.side = now.side AND other.entry_id = now.entry_id
+    WHERE other.account = :account AND other.day <> :day);
 
 -- name: forget_orphaned_matches!
 DELETE FROM recon.payment_matches m
-WHERE m.account = :account AND m.day > :day AND NOT EXISTS (
+WHERE m.account = :account AND m.day <> :day AND NOT EXISTS (
     SELECT 1 FROM recon.match_members x WHERE x.account = m.account AND x.match_id = m.match_id);
 
 -- name: save_run!
@@ -141,13 +152,15 @@ SELECT account, day, verdict, summary, report, finished_at FROM recon.run
 WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
 ORDER BY account, day;
 
--- name: entries_matched_twice$
--- From the matches as analysts see them, not from the key that forbids it.
+-- name: uneven_matches$
+-- Matches that have not exactly one entry on each side: what a key cannot forbid.
 SELECT count(*) FROM (
-    SELECT side, entry_id FROM recon.match_members m
-    JOIN recon.payment_matches p USING (account, match_id)
-    WHERE m.account = :account GROUP BY side, entry_id HAVING count(*) > 1
-) twice;
+    SELECT p.match_id FROM recon.payment_matches p
+    LEFT JOIN recon.match_members m USING (account, match_id)
+    WHERE p.account = :account GROUP BY p.match_id
+    HAVING count(*) FILTER (WHERE m.side = 'internal') <> 1
+        OR count(*) FILTER (WHERE m.side = 'provider') <> 1
+) uneven;
 
 -- name: standing_breaks
 -- Breaks that nothing has resolved up to a day: the latest word on each, unless one of its

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.orders import Order, State
 from order_ops.jobs import lane_events
-from order_ops.jobs.lane_events import Folded, Outcome, StagedEvent, Waiting, failed, fold
+from order_ops.jobs.lane_events import Folded, Outcome, StagedEvent, Terms, failed, fold
 from order_ops.mapping import load_mapping
 from order_ops.messaging.codec import Codec
 
 CODEC = Codec(load_mapping().events, 100_000)
-WAITING = Waiting(attempts=5, early_s=86_400)
+WAITING = Terms(attempts=5, early_s=86_400, accounts=frozenset({("shop", "cards")}))
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHOP, CARDS = "checkout", "cards-webhook"
 
