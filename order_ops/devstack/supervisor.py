@@ -34,6 +34,10 @@ READY_TIMEOUT = 90.0
 STOP_TIMEOUT = 240.0
 
 
+ANSWERING = frozenset({"postgres", "rabbitmq", "code-server", "webserver"})
+"""Programs that were asked and answered; of the others one can see that they run."""
+
+
 def running(home: Path) -> bool:
     """Whether `order-ops up` runs for this home."""
     return supervisord.supervisor_pid(home.resolve()) is not None
@@ -117,9 +121,9 @@ def _announce(home: Path, wanted: list[Program], ports: Ports, console: Console)
                 log = log_file(home, program.name)
                 console.print(f"[red]✘[/] {program.name:12} not up yet, still trying: see {log}")
                 continue
-        console.print(
-            f"[green]✔[/] {program.name:12} pid {supervisord.program_pids(home).get(program.name)}"
-        )
+        state = "answers" if program.name in ANSWERING else "started"
+        pid = supervisord.program_pids(home).get(program.name)
+        console.print(f"[green]✔[/] {program.name:12} {state}, pid {pid}")
     console.print(f"\nUI    [bold]http://{LOOPBACK}:{ports.webserver}[/]")
     console.print(f"logs  {home / 'logs'}")
     console.print(f"shell . {home / 'env'}   (then any dagster or order-ops command)")
