@@ -5,13 +5,12 @@ good is stored message by message, and the one it refuses is parked with its
 body alone: nothing that a message holds can stop the intake.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import structlog
 from sqlalchemy import Engine
 
-from order_ops.domain.failures import RETRIED, FailureKind, classify
+from order_ops.domain.failures import FailureKind, classify
 from order_ops.domain.messages import Message, Staged
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.messaging.codec import Codec
@@ -38,12 +37,12 @@ def _store(pool: Engine, batch: Sequence[Staged]) -> StageResult:
         with transaction(pool) as conn:
             return stage(conn, batch)
     except Exception as error:
-        if classify(error) is not FailureKind.PERMANENT or classify(error) in RETRIED:
+        if classify(error) is not FailureKind.PERMANENT:
             raise
         if len(batch) == 1 and (batch[0].note or "").startswith(_REFUSED):
             raise
         log.warning("consumer.refused_batch", messages=len(batch), error=repr(error))
-        parts = [replace(row) for row in batch] if len(batch) > 1 else [_bare(batch[0], error)]
+        parts = batch if len(batch) > 1 else [_bare(batch[0], error)]
         return _sum([_store(pool, [row]) for row in parts])
 
 
@@ -82,9 +81,10 @@ def make_consumer(settings: Settings, mapping: Mapping | None = None) -> Consume
     mapping = mapping or load_mapping(settings.mapping)
     codec = Codec(mapping.events, settings.message_limit_bytes)
     pool = engine(settings)
-    store: Callable[[Sequence[Message]], None] = lambda batch: log.info(  # noqa: E731
-        "consumer.stored", **_counts(store_messages(pool, codec, batch))
-    )
+
+    def store(batch: Sequence[Message]) -> None:
+        log.info("consumer.stored", **_counts(store_messages(pool, codec, batch)))
+
     limits = Limits(
         batch=settings.consumer_batch,
         wait_s=settings.consumer_wait_ms / 1000,

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from order_ops.domain.cleanup import Verdict, decide_expiry
 from order_ops.domain.failures import ClassifiedError
 from order_ops.domain.orders import Order, State
-from order_ops.jobs.expiry_acts import Expirer, Seen, act
+from order_ops.jobs.expiry_acts import NOT_CANCELLED, Expirer, Seen, act
 from order_ops.store import ledger
 from order_ops.store.engine import transaction
 from order_ops.store.ledger import Key
@@ -71,14 +71,16 @@ def _one(expirer: Expirer, key: Key, *, dry_run: bool) -> tuple[str, str]:
         seen = _ask(expirer, order)
     except ClassifiedError as error:
         return _leave(expirer, order, f"the provider cannot be asked: {error}", dry_run=dry_run)
-    if doubt := _doubt(expirer, order, seen):
-        return _leave(expirer, order, doubt, dry_run=dry_run)
     decision = decide_expiry(order.total_minor, order.currency, [one.payment for one in seen])
-    if decision.verdict is Verdict.LEAVE:
-        return _leave(expirer, order, decision.reason, dry_run=dry_run)
+    doubt = _doubt(expirer, order, seen)
+    if doubt is not None or decision.verdict is Verdict.LEAVE:
+        return _leave(expirer, order, doubt or decision.reason, dry_run=dry_run)
     if dry_run:
         return f"would_{decision.verdict}", decision.reason
-    return act(expirer, order, decision, seen), decision.reason
+    became = act(expirer, order, decision, seen)
+    if became == NOT_CANCELLED:
+        return _leave(expirer, order, "a payment could not be cancelled", dry_run=False)
+    return became, decision.reason
 
 
 def _ask(expirer: Expirer, order: Order) -> list[Seen]:

@@ -21,7 +21,7 @@ from order_ops.domain.cleanup import Decision, Verdict
 from order_ops.domain.failures import ClassifiedError
 from order_ops.domain.orders import Order, Payment, State, move
 from order_ops.jobs import reconciliation_days
-from order_ops.mapping import ActMode, Mapping
+from order_ops.mapping import ActKind, ActMode, Mapping
 from order_ops.providers.client import ProviderClient, ProviderPayment
 from order_ops.store import ledger
 from order_ops.store.engine import Connection, transaction
@@ -32,6 +32,7 @@ from order_ops.store.queries import orders as sql
 log = structlog.get_logger(__name__)
 
 _CAUTIOUS: tuple[ActMode, ...] = ("off", "propose", "automatic")
+NOT_CANCELLED = "not_cancelled"
 _DONE = {Verdict.EXPIRE: "expired", Verdict.CONFIRM: "confirmed"}
 
 
@@ -65,7 +66,7 @@ def act(expirer: Expirer, order: Order, decision: Decision, seen: Sequence[Seen]
     still_payable = _cancel(expirer, decision, seen)
     if still_payable is not None:
         log.warning("expire.not_cancelled", order=order.order_id, payment=still_payable)
-        return "not_cancelled"
+        return NOT_CANCELLED
     with transaction(expirer.pool) as conn:
         changed = _change(conn, expirer, order, decision, seen)
         ops.end_act(conn, id=plan.id, state="done" if changed else "overtaken")
@@ -77,8 +78,8 @@ def _mode(mapping: Mapping, order: Order, decision: Decision) -> ActMode:
     named = {payment.account for payment in order.payments.values()}
     accounts = [a for a in mapping.accounts if a.tenant == order.tenant]
     concerned = [a for a in accounts if a.name in named] if named else accounts
-    kind = "expire" if decision.verdict is Verdict.EXPIRE else "confirm"
-    modes = [a.act_mode("expire" if kind == "expire" else "confirm") for a in concerned]
+    kind: ActKind = "expire" if decision.verdict is Verdict.EXPIRE else "confirm"
+    modes = [account.act_mode(kind) for account in concerned]
     return min(modes, key=_CAUTIOUS.index, default="propose")
 
 

@@ -4,13 +4,14 @@ Reads whatever relation the mapping names, with its own column names and its
 amounts in minor or major units; the bundled mapping names order_ops' own ledger.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Select, column, literal, select, table
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.sql.elements import ColumnElement
 
-from order_ops.domain.money import minor_exponent, parse_major
+from order_ops.domain.money import parse_major
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import INTERNAL_COLUMNS, Mapping
 from order_ops.store.engine import Connection
@@ -48,6 +49,7 @@ def _column(mapping: Mapping, field: str) -> ColumnElement[Any]:
 def _row(row: dict[str, Any], mapping: Mapping, account_day: AccountDay) -> dict[str, Any]:
     amount, currency = row.pop("amount"), row["currency"]
     if mapping.internal.amount_unit == "major":
-        amount = parse_major(f"{amount:.{minor_exponent(currency)}f}", currency)
+        # Never rounded: an amount finer than its currency is an error that says so.
+        amount = parse_major(format(Decimal(str(amount)).normalize(), "f"), currency)
     row["tenant_id"] = row.pop("tenant") or mapping.account(account_day.account).tenant
     return {**row, "amount_minor": amount, "day": account_day.day}

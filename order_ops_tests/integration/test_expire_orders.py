@@ -111,6 +111,15 @@ def test_without_being_enabled_it_is_a_proposal(shop: Shop, provider: ProviderSe
     assert _expire(shop, provider, "off").orders == {}, "not looked at again so soon"
 
 
+def test_what_cannot_be_cancelled_does_not_expire(shop: Shop, provider: ProviderServer) -> None:
+    _order(shop, provider, "requires_payment_method")
+    provider.script("/v1/payment_intents/pi_o1/cancel", Answer(500, {}))
+    assert _expire(shop, provider).orders == {"left": 1}
+    assert _state(shop) == "RESERVED"
+    assert "could not be cancelled" in shop.one("SELECT title FROM ops.alert")
+    assert shop.one("SELECT state FROM ops.act") == "intended"
+
+
 def test_off_means_off(shop: Shop, provider: ProviderServer) -> None:
     _order(shop, provider, "requires_payment_method")
     assert _expire(shop, provider, "off").orders == {"off": 1}
