@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     message_limit_bytes: int = Field(default=100_000, ge=1_000, le=10_000_000)
 
     apply_lanes: int = Field(default=500, ge=1, le=10_000, description="lanes per transaction")
+    lease_s: float = Field(default=45.0, gt=0, le=3600, description="claims and leases, unrenewed")
     event_attempts: int = Field(default=5, ge=1, le=100)
     early_event_wait_s: int = Field(default=24 * 3600, ge=1)
 

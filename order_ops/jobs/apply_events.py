@@ -1,12 +1,11 @@
 """Applying staged events: many lanes in one transaction, one lane when it fails.
 
-A lane is one order's events. A round claims due lanes (committed: attempts are
-counted, the claim is the fence), then applies them in a second transaction
-that holds the lanes' rows: effects, history, outbox and the events' outcome
-together. When that fails, the chunk is halved until the failing lane stands
-alone and its failure is recorded. A worker that dies leaves its claim behind;
-such lanes are later claimed one by one, so that an event that kills its worker
-harms no other. No other system is called in here.
+A lane is one order's events. A round claims due lanes (`store.claims`), then
+applies them in a second transaction that holds the claim: effects, history,
+outbox and the events' outcome together. When that fails, the chunk is halved
+until the failing lane stands alone; of that lane, the event that fails alone is
+recorded. Each round looks after one suspect lane too, one whose worker died.
+No other system is called in here.
 """
 
 from collections import Counter
@@ -23,15 +22,14 @@ from order_ops.jobs.lane_events import Outcome, StagedEvent, Terms, failed, fold
 from order_ops.mapping import Mapping
 from order_ops.messaging.codec import Codec
 from order_ops.settings import Settings
-from order_ops.store import ledger
+from order_ops.store import claims, ledger
+from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.ledger import Key
 from order_ops.store.letters import add_dead_letters
 from order_ops.store.queries import intake
 
 log = structlog.get_logger(__name__)
-
-_EVENTS_PER_LANE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,71 +72,99 @@ def apply_due_events(
     done = Applied()
     deadline = monotonic() + seconds
     while monotonic() < deadline:
-        lanes, claim = _claim(worker)
-        if not lanes:
+        claimed = [_apply_claim(worker, claim) for claim in (_claim_due, _claim_suspect)]
+        if not any(found is not None for found in claimed):
             return done
-        done += _apply(worker, lanes, claim)
+        done += sum((found for found in claimed if found is not None), Applied())
         progress(done)
     return done
 
 
-def _claim(worker: Worker) -> tuple[list[Key], int]:
-    """Claim due lanes, committed before anything is applied."""
-    wanted = worker.settings.apply_lanes
+def _claim_due(worker: Worker) -> Claim | None:
     with transaction(worker.pool) as conn:
-        found = list(intake.due_lanes(conn, lanes=wanted, events=wanted * _EVENTS_PER_LANE))
-        arrays = ledger.keys((row.tenant_id, row.order_id) for row in found)
-        if not found:
-            suspects = list(intake.suspect_lane(conn))
-            arrays = ledger.keys((row.tenant_id, row.order_id) for row in suspects)
-        if not arrays["order_id"]:
-            return [], 0
-        claim: int = intake.next_claim(conn)
-        intake.make_lanes(conn, **arrays)
-        taken = intake.take_lanes(conn, **arrays, claim=claim, owner=worker.run_id)
-        lanes = [(row.tenant_id, row.order_id) for row in taken]
-        intake.claim_events(conn, **ledger.keys(lanes), claim=claim, run_id=worker.run_id)
-        return lanes, claim
+        settings = worker.settings
+        return claims.claim_due(conn, worker.run_id, settings.apply_lanes, settings.lease_s)
 
 
-def _apply(worker: Worker, lanes: Sequence[Key], claim: int) -> Applied:
-    """Apply a chunk; on failure, its halves; a lane that fails alone is recorded."""
+def _claim_suspect(worker: Worker) -> Claim | None:
+    with transaction(worker.pool) as conn:
+        return claims.claim_suspect(conn, worker.run_id, worker.settings.lease_s)
+
+
+def _apply_claim(worker: Worker, take: Callable[[Worker], Claim | None]) -> Applied | None:
+    """Claim, committed before anything is applied, and apply; None: nothing to claim."""
+    claim = take(worker)
+    if claim is None:
+        return None
+    try:
+        done = _apply_one_by_one(worker, claim, 0) if claim.alone else _apply(worker, claim)
+    except ClaimLost as lost:
+        log.warning("apply.lost", claim=claim.fence, lanes=len(claim.lanes), why=str(lost))
+        return Applied()
+    finally:
+        # what is left of it, also when this process is asked to end: it is due again at once
+        _end(worker, claim)
+    return done
+
+
+def _end(worker: Worker, claim: Claim) -> None:
     try:
         with transaction(worker.pool) as conn:
-            return _apply_chunk(worker, conn, lanes, claim)
+            claims.end(conn, claim)
+    except Exception as error:  # noqa: BLE001 - its lease ends it
+        log.warning("apply.claim_left", claim=claim.fence, error=repr(error))
+
+
+def _apply(worker: Worker, claim: Claim, lanes: slice = slice(None)) -> Applied:
+    """Apply a chunk; on failure, its halves; a lane that fails alone is recorded."""
+    keys = claim.lanes[lanes]
+    try:
+        with transaction(worker.pool) as conn:
+            return _apply_chunk(worker, conn, claim, keys)
+    except ClaimLost:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one lane's
-        if len(lanes) == 1:
-            return _apply_one_by_one(worker, lanes[0], claim)
-        log.warning("apply.split", lanes=len(lanes), error=repr(error))
-        half = len(lanes) // 2
-        return _apply(worker, lanes[:half], claim) + _apply(worker, lanes[half:], claim)
+        if len(keys) == 1:
+            return _apply_one_by_one(worker, claim, claim.lanes.index(keys[0]))
+        log.warning("apply.split", lanes=len(keys), error=repr(error))
+    start, half = lanes.start or 0, len(keys) // 2
+    return _apply(worker, claim, slice(start, start + half)) + _apply(
+        worker, claim, slice(start + half, start + len(keys))
+    )
 
 
-def _apply_one_by_one(worker: Worker, lane: Key, claim: int) -> Applied:
+def _apply_one_by_one(worker: Worker, claim: Claim, index: int) -> Applied:
     """A lane that fails: its events alone, in order, until the one that is to blame."""
+    lane = claim.lanes[index]
     with transaction(worker.pool) as conn:
-        events = [e for e in _by_lane(conn, [lane], claim).get(lane, []) if e.claimed]
+        events = [event for event in _by_lane(conn, [lane]).get(lane, []) if event.due]
     done = Applied()
     for event in sorted(events, key=lambda event: (event.sequence, event.id)):
+        if claim.alone:
+            with transaction(worker.pool) as conn:
+                claims.trying(conn, claim, event.id, worker.settings.lease_s)
         try:
             with transaction(worker.pool) as conn:
-                done += _apply_chunk(worker, conn, [lane], claim, only=event.id)
+                done += _apply_chunk(worker, conn, claim, [lane], only=event.id)
+        except ClaimLost:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this event's
-            return done + _record_failure(worker, lane, claim, event.id, error)
+            return done + _record_failure(worker, claim, event, error)
     return done
 
 
 def _apply_chunk(
-    worker: Worker, conn: Connection, lanes: Sequence[Key], claim: int, only: int | None = None
+    worker: Worker,
+    conn: Connection,
+    claim: Claim,
+    lanes: Sequence[Key],
+    only: int | None = None,
 ) -> Applied:
-    held = [
-        (row.tenant_id, row.order_id)
-        for row in intake.hold_lanes(conn, **ledger.keys(lanes), claim=claim)
-    ]
-    orders = ledger.load(conn, held)
+    claims.hold(conn, claim)
+    orders = ledger.load(conn, lanes)
     outcomes: list[Outcome] = []
     touched = []
-    for key, staged in _by_lane(conn, held, claim, only).items():
+    for key, staged in _by_lane(conn, lanes, only).items():
         order = orders.get(key)
         result = fold(order, staged, worker.codec, worker.terms())
         outcomes += result.outcomes
@@ -146,24 +172,24 @@ def _apply_chunk(
             touched.append(result.touched)
     ledger.save(conn, touched)
     reconciliation_days.mark_changed(conn, worker.mapping, [one.order for one in touched])
-    _settle(conn, outcomes)
-    return Applied(Counter(outcome.label for outcome in outcomes), len(held))
+    _settle(conn, worker, outcomes)
+    return Applied(Counter(outcome.label for outcome in outcomes), len(lanes))
 
 
 def _by_lane(
-    conn: Connection, lanes: Sequence[Key], claim: int, only: int | None = None
+    conn: Connection, lanes: Sequence[Key], only: int | None = None
 ) -> dict[Key, list[StagedEvent]]:
     """The unsettled events of lanes; with `only`, no other event is ours to apply."""
     found: dict[Key, list[StagedEvent]] = {}
-    for row in intake.lane_events(conn, **ledger.keys(lanes), claim=claim):
+    for row in intake.lane_events(conn, **ledger.keys(lanes)):
         staged = StagedEvent(**row._asdict())
         if only is not None and staged.id != only:
-            staged = replace(staged, claimed=False)
+            staged = replace(staged, due=False)
         found.setdefault((row.tenant_id, row.order_id), []).append(staged)
     return found
 
 
-def _settle(conn: Connection, outcomes: Sequence[Outcome]) -> None:
+def _settle(conn: Connection, worker: Worker, outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         return
     intake.settle(
@@ -171,30 +197,22 @@ def _settle(conn: Connection, outcomes: Sequence[Outcome]) -> None:
         id=[outcome.event.id for outcome in outcomes],
         state=[outcome.state for outcome in outcomes],
         note=[outcome.note for outcome in outcomes],
-        uncounted=[int(outcome.label == "waiting") for outcome in outcomes],
+        attempts=[outcome.attempts for outcome in outcomes],
         delay_s=[outcome.delay_s for outcome in outcomes],
+        run_id=worker.run_id,
     )
     add_dead_letters(conn, [outcome.letter for outcome in outcomes if outcome.letter])
 
 
-def _record_failure(
-    worker: Worker, lane: Key, claim: int, event_id: int, error: Exception
-) -> Applied:
-    """An event failed alone: its outcome is recorded, the lane's others are handed back."""
+def _record_failure(worker: Worker, claim: Claim, event: StagedEvent, error: Exception) -> Applied:
+    """An event failed alone: its outcome is recorded, the lane's others stay due."""
     if classify(error) is FailureKind.TRANSIENT and _connection_lost(worker):
         raise error
+    outcome = failed(event, error, worker.terms())
     with transaction(worker.pool) as conn:
-        if not list(intake.hold_lanes(conn, **ledger.keys([lane]), claim=claim)):
-            return Applied()
-        claimed = [e for e in _by_lane(conn, [lane], claim).get(lane, []) if e.claimed]
-        outcomes = [
-            failed(event, error, worker.terms())
-            if event.id == event_id
-            else Outcome.handed_back(event)
-            for event in claimed
-        ]
-        _settle(conn, outcomes)
-    return Applied(Counter(outcome.label for outcome in outcomes), 1)
+        claims.hold(conn, claim)
+        _settle(conn, worker, [outcome])
+    return Applied(Counter([outcome.label]), 1)
 
 
 def _connection_lost(worker: Worker) -> bool:

@@ -8,7 +8,7 @@ of its lane, so that a payment in one batch with its order needs no waiting.
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import SystemRandom
 from typing import Any
@@ -44,7 +44,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class StagedEvent:
-    """An unsettled inbox row of a lane; `claimed`: it is due and ours."""
+    """An unsettled inbox row of a lane; `due`: it may be tried now.
+
+    `attempts` counts the one that is being made.
+    """
 
     id: int
     message_id: str
@@ -59,7 +62,7 @@ class StagedEvent:
     received_at: datetime
     attempts: int
     correlation_id: str | None
-    claimed: bool
+    due: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,10 @@ class Outcome:
     delay_s: float = 0.0
     letter: DeadLetter | None = None
 
-    @classmethod
-    def handed_back(cls, event: StagedEvent) -> "Outcome":
-        """Not tried: due again at once, its attempt not counted."""
-        return cls(event, "waiting", "retry", "handed back")
+    @property
+    def attempts(self) -> int:
+        """How often the event was tried; waiting is not trying."""
+        return self.event.attempts - (self.label == "waiting")
 
 
 @dataclass(slots=True)
@@ -99,7 +102,7 @@ def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms
     while moved:
         moved = False
         for producer, queue in queues.items():
-            while producer not in blocked and queue and queue[0].claimed:
+            while producer not in blocked and queue and queue[0].due:
                 outcome = _try(result, queue[0], codec, terms)
                 if outcome.label == "waiting":
                     early[producer] = outcome
@@ -118,8 +121,9 @@ def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms
 def _try(result: Folded, staged: StagedEvent, codec: Codec, terms: Terms) -> Outcome:
     """Apply one event to a copy of the order; the copy counts when it succeeds."""
     if staged.attempts > terms.attempts:  # a killed worker ran no handler to say so
-        error = Rejected(f"its worker died {terms.attempts} times", FailureKind.PERMANENT)
-        return _dead(staged, error, FailureKind.PERMANENT, None)
+        lost = replace(staged, attempts=staged.attempts - 1)
+        error = Rejected(f"its worker died {lost.attempts} times", FailureKind.PERMANENT)
+        return _dead(lost, error, FailureKind.PERMANENT, None)
     event: Event | None = None
     before = result.touched.order.copy() if result.touched else None
     try:
@@ -162,7 +166,7 @@ def _known_accounts(event: Event, terms: Terms) -> None:
 def _held_back(queue: Sequence[StagedEvent], head: Outcome | None) -> list[Outcome]:
     """The head waits for what it needs, the others of its producer for the head."""
     outcomes: list[Outcome] = []
-    for event in (event for event in queue if event.claimed):
+    for event in (event for event in queue if event.due):
         if head is not None and event is head.event:
             outcomes.append(head)
         else:

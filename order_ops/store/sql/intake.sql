@@ -1,4 +1,5 @@
--- Messages on their way in: staged by the consumer, claimed lane by lane, applied.
+-- Messages on their way in: staged by the consumer, claimed by lanes, applied. A lane is
+-- one order's events; it is in somebody's hands while a row of intake.claim names it.
 -- States: pending (never tried) and retry (tried or waiting) are due from next_at on;
 -- done, parked, skipped and discarded are settled.
 
@@ -58,74 +59,108 @@ SELECT EXISTS (
     SELECT 1 FROM intake.inbox WHERE state IN ('pending', 'retry') AND next_at <= now()
 );
 
--- name: next_claim$
-SELECT nextval('intake.claim_seq');
+-- name: take_turn$
+-- Claimers take turns: whoever waited sees what the one before has claimed.
+SELECT pg_advisory_xact_lock(7205759403792794);
 
--- name: due_lanes
--- Lanes with due events, money first, then oldest. An event whose last claim left no
--- outcome may be what killed its worker: its lane is not among these.
-SELECT DISTINCT tenant_id, order_id FROM (
-    SELECT tenant_id, order_id FROM intake.inbox due
-    WHERE state IN ('pending', 'retry') AND next_at <= now() AND NOT EXISTS (
-        SELECT 1 FROM intake.inbox suspect
-        WHERE suspect.tenant_id = due.tenant_id AND suspect.order_id = due.order_id
-            AND suspect.state IN ('pending', 'retry') AND suspect.claim IS NOT NULL)
-    ORDER BY priority, next_at, id LIMIT :events
-) first_events
-LIMIT :lanes;
-
--- name: suspect_lane
--- One lane whose last claim left no outcome.
-SELECT tenant_id, order_id FROM intake.inbox
-WHERE state IN ('pending', 'retry') AND claim IS NOT NULL AND next_at <= now()
-ORDER BY attempts, id LIMIT 1;
-
--- name: make_lanes!
-INSERT INTO intake.lane (tenant_id, order_id)
-SELECT * FROM unnest(:tenant_id::text[], :order_id::text[])
-ORDER BY 1, 2
-ON CONFLICT DO NOTHING;
-
--- name: take_lanes
--- A lane whose row is locked is being applied by somebody else: skipped.
-WITH free AS (
-    SELECT tenant_id, order_id FROM intake.lane
-    WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
-    ORDER BY tenant_id, order_id FOR UPDATE SKIP LOCKED
+-- name: claim_due^
+-- Lanes with due events, in nobody's hands. Weighted, so that nothing starves: of 21
+-- places, 16 are for critical events, 4 for normal and 1 for bulk ones, oldest first.
+WITH held AS MATERIALIZED (
+    SELECT lane.* FROM intake.claim, unnest(tenant_ids, order_ids) AS lane(tenant_id, order_id)
+    UNION ALL SELECT tenant_id, order_id FROM intake.suspect
+), due AS (
+    SELECT tenant_id, order_id FROM (VALUES (0, 1), (1, 4), (2, 16)) AS class(priority, weight),
+    LATERAL (
+        SELECT tenant_id, order_id, row_number() OVER () AS place FROM (
+            SELECT tenant_id, order_id FROM intake.inbox
+            WHERE inbox.priority = class.priority AND state IN ('pending', 'retry')
+                AND next_at <= now() AND (tenant_id, order_id) NOT IN (SELECT * FROM held)
+            ORDER BY next_at, id LIMIT :events
+        ) oldest
+    ) placed
+    GROUP BY tenant_id, order_id ORDER BY min(place * weight) LIMIT :lanes
 )
-UPDATE intake.lane SET fence = :claim, owner = :owner, claimed_at = now()
-FROM free WHERE lane.tenant_id = free.tenant_id AND lane.order_id = free.order_id
-RETURNING lane.tenant_id, lane.order_id;
+INSERT INTO intake.claim (owner, lease_until, tenant_ids, order_ids)
+SELECT :owner, now() + make_interval(secs => :lease_s),
+    array_agg(tenant_id ORDER BY tenant_id, order_id),
+    array_agg(order_id ORDER BY tenant_id, order_id)
+FROM due HAVING count(*) > 0
+RETURNING id, tenant_ids, order_ids;
 
--- name: claim_events!
--- Attempts are counted here: a killed process runs no error handler.
-UPDATE intake.inbox SET claim = :claim, attempts = attempts + 1, last_run_id = :run_id
-WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
-    AND state IN ('pending', 'retry') AND next_at <= now();
+-- name: claim_suspect^
+-- One lane whose last claim was lost, alone.
+INSERT INTO intake.claim (owner, lease_until, tenant_ids, order_ids, alone)
+SELECT :owner, now() + make_interval(secs => :lease_s), ARRAY[tenant_id], ARRAY[order_id], true
+FROM intake.suspect
+WHERE EXISTS (
+    SELECT 1 FROM intake.inbox
+    WHERE inbox.tenant_id = suspect.tenant_id AND inbox.order_id = suspect.order_id
+        AND state IN ('pending', 'retry') AND next_at <= now()
+) AND NOT EXISTS (
+    SELECT 1 FROM intake.claim
+    WHERE alone AND tenant_ids[1] = suspect.tenant_id AND order_ids[1] = suspect.order_id
+)
+ORDER BY losses, since LIMIT 1
+RETURNING id, tenant_ids, order_ids;
 
--- name: hold_lanes
--- The fence: a lane that somebody else has claimed since is not ours to write.
-SELECT tenant_id, order_id FROM intake.lane
-WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
-    AND fence = :claim
-ORDER BY tenant_id, order_id FOR UPDATE;
+-- name: mark_trying!
+-- Of the lane that is claimed alone, this event is being tried: a loss is its own.
+UPDATE intake.claim SET event_id = :event_id, lease_until = now() + make_interval(secs => :lease_s)
+WHERE id = :claim;
+
+-- name: hold_claim$
+-- The fence: a claim that somebody else has taken over is not ours to write under. Locked,
+-- it cannot be taken over before this transaction ends.
+SELECT id FROM intake.claim WHERE id = :claim FOR UPDATE;
+
+-- name: end_claim!
+WITH ended AS (
+    DELETE FROM intake.claim WHERE id = :claim RETURNING tenant_ids, order_ids, alone
+)
+DELETE FROM intake.suspect USING ended
+WHERE alone AND tenant_id = tenant_ids[1] AND order_id = order_ids[1];
+
+-- name: take_over_lost_claims$
+-- Claims whose worker let the lease pass. Attempts are counted here, since a killed process
+-- runs no error handler; the lanes are suspects from now on.
+WITH lost AS (
+    DELETE FROM intake.claim WHERE id IN (
+        SELECT id FROM intake.claim WHERE lease_until < now() ORDER BY id FOR UPDATE SKIP LOCKED
+    ) RETURNING *
+), lanes AS (
+    SELECT DISTINCT lane.tenant_id, lane.order_id
+    FROM lost, unnest(tenant_ids, order_ids) AS lane(tenant_id, order_id)
+), marked AS (
+    INSERT INTO intake.suspect (tenant_id, order_id) SELECT tenant_id, order_id FROM lanes
+    ORDER BY 1, 2
+    ON CONFLICT (tenant_id, order_id) DO UPDATE SET losses = suspect.losses + 1
+), counted AS (
+    UPDATE intake.inbox SET attempts = attempts + 1
+    FROM lost, unnest(tenant_ids, order_ids) AS lane(tenant_id, order_id)
+    WHERE inbox.tenant_id = lane.tenant_id AND inbox.order_id = lane.order_id
+        AND state IN ('pending', 'retry') AND next_at <= now()
+        AND (event_id IS NULL OR event_id = inbox.id)
+)
+SELECT count(*) FROM lost;
 
 -- name: lane_events
+-- `attempts` with the one that is being made; `due`: it may be tried.
 SELECT id, message_id, tenant_id, order_id, producer, sequence, event_type, routing_key, body,
-    headers, received_at, attempts, correlation_id, claim = :claim AS claimed
+    headers, received_at, attempts + 1 AS attempts, correlation_id, next_at <= now() AS due
 FROM intake.inbox
 WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
     AND state IN ('pending', 'retry')
 ORDER BY id;
 
 -- name: settle!
--- Only under hold_lanes: the lanes' rows are locked and carry our fence.
-UPDATE intake.inbox SET state = outcome.state, note = outcome.note, claim = NULL,
-    attempts = attempts - outcome.uncounted,
+-- Only under hold_claim.
+UPDATE intake.inbox SET state = outcome.state, note = outcome.note,
+    attempts = outcome.attempts, last_run_id = :run_id,
     next_at = now() + make_interval(secs => outcome.delay_s),
     settled_at = CASE WHEN outcome.state = 'retry' THEN NULL ELSE now() END
-FROM unnest(:id::bigint[], :state::text[], :note::text[], :uncounted::int[], :delay_s::float8[])
-    AS outcome(id, state, note, uncounted, delay_s)
+FROM unnest(:id::bigint[], :state::text[], :note::text[], :attempts::int[], :delay_s::float8[])
+    AS outcome(id, state, note, attempts, delay_s)
 WHERE inbox.id = outcome.id;
 
 -- name: count_by_state

@@ -1,6 +1,8 @@
 """Intake: what came from the broker, and whose hands it is in."""
 
 from sqlalchemy import (
+    ARRAY,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -9,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -45,7 +48,6 @@ inbox = Table(
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     Column("copies", Integer, nullable=False, server_default=text("1")),
     moment("next_at", now=True),
-    number("claim", null=True),
     words("last_run_id", null=True),
     words("correlation_id", null=True),
     words("note", null=True),
@@ -71,20 +73,33 @@ inbox = Table(
         "id",
         postgresql_where=text("state IN ('pending', 'retry')"),
     ),
-    Index("ix_inbox_claim", "claim", postgresql_where=text("state IN ('pending', 'retry')")),
     comment="Every message that was ever taken in, byte for byte, once per id.",
     schema="intake",
 )
 
-lane = Table(
-    "lane",
+claim = Table(
+    "claim",
+    metadata,
+    identity(),
+    words("owner"),
+    moment("lease_until", null=False),
+    Column("tenant_ids", ARRAY(Text), nullable=False),
+    Column("order_ids", ARRAY(Text), nullable=False),
+    Column("alone", Boolean, nullable=False, server_default=text("false")),
+    number("event_id", null=True),
+    comment="The lanes that a worker has in hand; `id` is the fence that lets it write. "
+    "`alone`: a suspect lane, tried event by event, `event_id` at present.",
+    schema="intake",
+)
+
+suspect = Table(
+    "suspect",
     metadata,
     words("tenant_id"),
     words("order_id"),
-    number("fence", default="0"),
-    words("owner", null=True),
-    moment("claimed_at"),
+    Column("losses", Integer, nullable=False, server_default=text("1")),
+    moment("since", now=True),
     PrimaryKeyConstraint("tenant_id", "order_id"),
-    comment="One order's events: whose hands they are in. `fence` is the claim that may write.",
+    comment="Lanes whose last claim was lost with its worker: each is tried alone.",
     schema="intake",
 )

@@ -94,7 +94,7 @@ def staged(spec: Spec, number: int, sequence: int, **fields: Any) -> StagedEvent
         received_at=datetime.now(UTC),
         attempts=1,
         correlation_id=None,
-        claimed=True,
+        due=True,
     )
     return replace(made, **fields)
 
@@ -239,9 +239,9 @@ def test_an_early_event_holds_back_its_producer_and_nobody_else() -> None:
     assert order_of(result).state is State.RESERVED
 
 
-def test_an_event_that_is_not_claimed_holds_back_its_producer() -> None:
+def test_an_event_that_is_not_due_holds_back_its_producer() -> None:
     created, payment, failure = lane(CREATED, PAID, DECLINED)
-    result = fold(None, [created, replace(payment, claimed=False), failure], CODEC, WAITING)
+    result = fold(None, [created, replace(payment, due=False), failure], CODEC, WAITING)
     assert labels(result) == {1: "applied", 3: "waiting"}
     assert order_of(result).payments == {}
 
@@ -325,12 +325,6 @@ def test_a_failing_event_is_tried_again_and_blocks_its_producer_alone(
     outcome = next(o for o in result.outcomes if o.event.id == 2)
     assert type(error).__name__ in str(outcome.note if label == "retry" else outcome.letter)
     assert 0 <= outcome.delay_s <= 300
-
-
-def test_what_was_never_tried_is_due_again_at_once_and_not_counted() -> None:
-    (event,) = lane(CREATED)
-    outcome = Outcome.handed_back(event)
-    assert (outcome.label, outcome.state, outcome.delay_s) == ("waiting", "retry", 0.0)
 
 
 def test_a_lane_that_fails_as_a_whole_is_recorded_without_its_event() -> None:
