@@ -7,10 +7,12 @@ of a staged row again when it is applied.
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from hashlib import sha256
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from order_ops.domain.events import EVENT, EVENT_TYPES, Event
@@ -34,6 +36,7 @@ class Codec:
     def __init__(self, events: Events, limit_bytes: int) -> None:
         self._events = events
         self._limit = limit_bytes
+        self._readers = [(field, _reader(path)) for field, path in events.envelope.items()]
 
     def stage(self, message: Message) -> Staged:
         """The inbox row of a message: pending when it can be read, else parked."""
@@ -95,7 +98,7 @@ class Codec:
 
     def _envelope(self, message: Message) -> dict[str, Any]:
         body = _parse(message.body)
-        found = {field: _at(path, body, message) for field, path in self._events.envelope.items()}
+        found = {field: read(body, message) for field, read in self._readers}
         kind = found.get("type")
         if isinstance(kind, str):
             found["type"] = self._events.types.get(kind, kind)
@@ -124,11 +127,9 @@ class Codec:
 
 def _parse(body: bytes) -> Any:
     try:
-        parsed = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8: byte {error.start} is wrong") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"not JSON: {error}") from None
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Unreadable(_why_not_json(body, error)) from None
     if not isinstance(parsed, dict):
         raise Unreadable("not a JSON object")
     if _NUL.search(body) and _holds_nul(parsed):
@@ -136,8 +137,12 @@ def _parse(body: bytes) -> Any:
     return parsed
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def _why_not_json(body: bytes, error: Exception) -> str:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        return f"not UTF-8: byte {wrong.start} is wrong"
+    return f"not JSON: {error}"
 
 
 def _holds_nul(value: Any) -> bool:
@@ -154,18 +159,26 @@ def _holds_nul(value: Any) -> bool:
     return False
 
 
-def _at(path: str, body: Any, message: Message) -> Any:
-    """What is at a mapping path, or None (see `order_ops.mapping.Events`)."""
-    root, _, rest = path.partition(".")
+def _reader(path: str) -> Callable[[Any, Message], Any]:
+    """What reads a mapping path (see `order_ops.mapping.Events`); it gives None for nothing."""
     if path.startswith("="):
-        return path[1:]
+        constant = path[1:]
+        return lambda _body, _message: constant
+    root, _, rest = path.partition(".")
     if root == "routing_key":
-        return message.routing_key
+        return lambda _body, message: message.routing_key
     if root == "header":
-        return message.headers.get(rest)
+        return lambda _body, message: message.headers.get(rest)
     if root == "property":
-        return getattr(message, rest, None)
-    for name in rest.split("."):
+        return lambda _body, message: getattr(message, rest, None)
+    names = rest.split(".")
+    if len(names) == 1:
+        return lambda body, _message: body.get(rest)
+    return lambda body, _message: _inside(body, names)
+
+
+def _inside(body: Any, names: Sequence[str]) -> Any:
+    for name in names:
         body = body.get(name) if isinstance(body, dict) else None
     return body
 

@@ -5,10 +5,11 @@ are parked with a dead letter and an alert beside them. The caller acks after
 the commit, never before.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from order_ops.domain.failures import FailureKind, fingerprint
 from order_ops.domain.messages import Staged
@@ -66,7 +67,7 @@ def _copy(conn: Connection, batch: Sequence[Staged]) -> None:
                     row.priority,
                     row.routing_key,
                     row.body,
-                    json.dumps(row.headers),
+                    orjson.dumps(row.headers).decode(),
                     row.occurred_at,
                     row.state,
                     row.correlation_id,
@@ -80,7 +81,7 @@ def _park_conflicts(conn: Connection) -> int:
     letters = []
     for row in intake.conflicting_copies(conn):
         note = f"same id as inbox row {row.known_id}, other body"
-        values = {**row._asdict(), "headers": json.dumps(row.headers), "note": note}
+        values = {**row._asdict(), "headers": orjson.dumps(row.headers).decode(), "note": note}
         inbox_id = intake.park_conflict(conn, **values)
         if inbox_id is not None:
             letters.append(_letter(inbox_id, row, FailureKind.CONFLICT, note))

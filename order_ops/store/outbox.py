@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from uuid import NAMESPACE_OID, uuid5
 
+import orjson
+
 from order_ops.domain.orders import Change, Order
 from order_ops.store.engine import Connection
 from order_ops.store.queries import columns, ops
@@ -48,6 +50,6 @@ def _row(order: Order, change: Change) -> dict[str, object]:
         "tenant_id": order.tenant,
         "order_id": order.order_id,
         "routing_key": kind,
-        "body": json.dumps(body, separators=(",", ":")).encode(),
+        "body": orjson.dumps(body),
         "headers": {"cause": change.cause},
     }

@@ -3,13 +3,13 @@
 Rows go in set-based, as one array per column; `columns` turns rows into them.
 """
 
-import json
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import aiosql
+import orjson
 
 _SQL = Path(str(files("order_ops.store") / "sql"))
 
@@ -30,9 +30,10 @@ def columns(rows: Iterable[Any], *names: str) -> dict[str, list[Any]]:
     Rows are objects with these attributes, or mappings; a dict value becomes JSON text.
     """
     rows = list(rows)
-    return {name: [_cell(row, name) for row in rows] for name in names}
+    if rows and isinstance(rows[0], dict):
+        return {name: [_cell(row[name]) for row in rows] for name in names}
+    return {name: [_cell(getattr(row, name)) for row in rows] for name in names}
 
 
-def _cell(row: Any, name: str) -> Any:
-    value = row[name] if isinstance(row, dict) else getattr(row, name)
-    return json.dumps(value) if isinstance(value, dict) else value
+def _cell(value: Any) -> Any:
+    return orjson.dumps(value).decode() if isinstance(value, dict) else value

@@ -73,7 +73,7 @@ def test_a_message_says_what_changed_and_why(written: Written) -> None:
             "cause": "evt-1",
         },
     }
-    assert columns["headers"] == ['{"cause": "evt-1"}']
+    assert columns["headers"] == ['{"cause":"evt-1"}']
 
 
 @pytest.mark.parametrize(
