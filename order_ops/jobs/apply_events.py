@@ -10,8 +10,10 @@ No other system is called in here.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from time import monotonic
+from threading import Event
+from time import monotonic, sleep
 
 import structlog
 from sqlalchemy import Engine
@@ -22,7 +24,7 @@ from order_ops.jobs.lane_events import Outcome, StagedEvent, Terms, failed, fold
 from order_ops.mapping import Mapping
 from order_ops.messaging.codec import Codec
 from order_ops.settings import Settings
-from order_ops.store import claims, ledger
+from order_ops.store import claims, leases, ledger
 from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.ledger import Key
@@ -30,6 +32,12 @@ from order_ops.store.letters import add_dead_letters
 from order_ops.store.queries import intake
 
 log = structlog.get_logger(__name__)
+
+LEASE = "apply_order_events"
+_POLL_S = 0.2
+_SIDE_BY_SIDE = 2
+_ROUND_S = 5.0
+"""After it a suspect lane has its turn, however many others are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +80,79 @@ def apply_due_events(
     done = Applied()
     deadline = monotonic() + seconds
     while monotonic() < deadline:
-        claimed = [_apply_claim(worker, claim) for claim in (_claim_due, _claim_suspect)]
-        if not any(found is not None for found in claimed):
+        chunks = _apply_side_by_side(worker, min(deadline, monotonic() + _ROUND_S))
+        suspect = _apply_claim(worker, _claim_suspect)
+        if chunks.lanes == 0 and suspect is None:
             return done
-        done += sum((found for found in claimed if found is not None), Applied())
+        done += chunks + (suspect or Applied())
         progress(done)
     return done
+
+
+def apply_while_due(
+    worker: Worker,
+    *,
+    seconds: float = 300.0,
+    linger_s: float = 0.0,
+    progress: Callable[[Applied], None] = lambda _: None,
+) -> Applied | None:
+    """Apply due events as they come, until none came for `linger_s` or the time is up.
+
+    A run takes seconds to start: one that lingers applies the next event at once.
+    One worker does so at a time, by lease.
+
+    Returns:
+        What was applied; None when another worker has the lease and does it.
+    """
+    done = Applied()
+    deadline = monotonic() + seconds
+    quiet_since = monotonic()
+    lease = (worker.pool, LEASE, worker.run_id)
+    try:
+        while leases.take(*lease, worker.settings.lease_s):
+            found = apply_due_events(worker, seconds=min(deadline - monotonic(), _ROUND_S))
+            if found.lanes:
+                done += found
+                progress(done)
+                quiet_since = monotonic()
+            elif monotonic() - quiet_since >= linger_s:
+                return done
+            else:
+                sleep(_POLL_S)
+            if monotonic() >= deadline:
+                return done
+        return done if done.lanes else None
+    finally:
+        leases.release(*lease)
+
+
+def is_being_applied(pool: Engine) -> bool:
+    """Whether a worker is applying events, or waiting for some; a dead one's lease passes."""
+    return leases.is_held(pool, LEASE)
+
+
+def _apply_side_by_side(worker: Worker, until: float) -> Applied:
+    """Chunks, one computed here while another is written by the database.
+
+    Suspects are never among them: one that kills this process takes no chunk with it.
+    """
+    stop = Event()
+
+    def chunks() -> Applied:
+        done = Applied()
+        while not stop.is_set() and monotonic() < until:
+            found = _apply_claim(worker, _claim_due)
+            if found is None:
+                break
+            done += found
+        return done
+
+    with ThreadPoolExecutor(_SIDE_BY_SIDE, "apply") as threads:
+        try:
+            working = [threads.submit(chunks) for _ in range(_SIDE_BY_SIDE)]
+            return sum((thread.result() for thread in working), Applied())
+        finally:
+            stop.set()
 
 
 def _claim_due(worker: Worker) -> Claim | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from order_ops.jobs import reconciliation_days
-from order_ops.jobs.apply_events import has_due
+from order_ops.jobs.apply_events import has_due, is_being_applied
 from order_ops.orchestration.jobs import (
     apply_order_events_job,
     handle_run_failure_job,
@@ -25,6 +25,7 @@ WORKING = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+STARTING = [*WAITING, dg.DagsterRunStatus.STARTING]
 WORKS_AT_MOST = timedelta(seconds=360)
 """A run of these jobs ends itself sooner. One that did not may be dead and still be listed as
 started: it holds up nothing, since what it might still do is fenced."""
@@ -36,6 +37,14 @@ def live_runs(instance: dg.DagsterInstance, job: str) -> int:
     waiting = dg.RunsFilter(job_name=job, statuses=WAITING)
     working = dg.RunsFilter(job_name=job, statuses=WORKING, updated_after=lately)
     return instance.get_runs_count(waiting) + instance.get_runs_count(working)
+
+
+def starting_runs(instance: dg.DagsterInstance, job: str) -> int:
+    """How many runs of a job are queued or starting: Dagster itself ends those that never do."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=STARTING))
+
+
+_LINGERING = {"ops": {"apply_order_events": {"config": {"linger_s": 20.0}}}}
 
 
 @dg.sensor(
@@ -51,9 +60,11 @@ def staging_sensor(
     """One run applies thousands of events."""
     if not has_due(order_ops.pool):
         return dg.SkipReason("no staged event is due")
-    if live_runs(context.instance, apply_order_events_job.name):
+    if is_being_applied(order_ops.pool):
         return dg.SkipReason("a run is applying events already")
-    return dg.RunRequest()
+    if starting_runs(context.instance, apply_order_events_job.name):
+        return dg.SkipReason("a run that will apply them is starting")
+    return dg.RunRequest(run_config=_LINGERING)
 
 
 @dg.sensor(

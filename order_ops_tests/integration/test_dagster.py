@@ -10,8 +10,10 @@ import dagster as dg
 import pytest
 
 from order_ops.devstack.services import prepare_dagster_home
+from order_ops.jobs import apply_events
 from order_ops.jobs.reconciliation_days import AccountDay, mark
 from order_ops.settings import get_settings
+from order_ops.store import leases
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.shop import created, paid, reserved
@@ -111,7 +113,7 @@ def test_a_failed_run_becomes_one_dead_letter_and_one_alert(
     def broken(*_: object, **__: object) -> None:
         raise ValueError(FAILING)
 
-    monkeypatch.setattr(intake, "apply_due_events", broken)
+    monkeypatch.setattr(intake, "apply_while_due", broken)
     failed = [_run(defs, instance, "apply_order_events_job") for _ in range(2)]
     assert not any(run.success for run in failed)
     for _ in range(2):
@@ -133,12 +135,18 @@ def test_the_staging_sensor_asks_only_when_there_is_work(
     assert _tick(instance, "staging_sensor").run_requests == []
     shop.stage(created("o1"))
     assert len(_tick(instance, "staging_sensor").run_requests or []) == 1
-    instance.create_run_for_job(
-        defs.resolve_job_def("apply_order_events_job"), status=dg.DagsterRunStatus.STARTED
-    )
+    leases.take(shop.pool, apply_events.LEASE, "a run", 45)
     skipped = _tick(instance, "staging_sensor")
     assert skipped.run_requests == []
     assert "already" in (skipped.skip_message or "")
+    leases.release(shop.pool, apply_events.LEASE, "a run")
+    job = defs.resolve_job_def("apply_order_events_job")
+    dead = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert len(_tick(instance, "staging_sensor").run_requests or []) == 1, (
+        f"{dead.run_id} is listed as started, but no worker holds the lease"
+    )
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.NOT_STARTED)
+    assert "starting" in (_tick(instance, "staging_sensor").skip_message or "")
 
 
 def test_a_changed_closed_day_is_asked_for_once(

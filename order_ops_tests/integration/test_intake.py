@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Timer
 from typing import Any
 
 import psycopg
@@ -12,9 +13,10 @@ from psycopg import errors
 from order_ops.domain.messages import Message
 from order_ops.domain.orders import LEGAL_MOVES, REINSTATEMENTS, State
 from order_ops.jobs import apply_events
-from order_ops.store import claims
+from order_ops.store import claims, leases
 from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import transaction
+from order_ops.store.queries import intake
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.shop import created, message, paid, reserved
 
@@ -202,6 +204,45 @@ def test_a_worker_past_its_lease_cannot_write(shop: Shop) -> None:
     with pytest.raises(ClaimLost):
         apply_events._apply(stale, claim)
     assert shop.one("SELECT count(*) FROM orders.order_events") == 1
+
+
+def test_a_worker_that_lingers_applies_what_comes_meanwhile(shop: Shop) -> None:
+    shop.stage(created("o1"))
+    later = Timer(0.5, shop.stage, [created("o2")])
+    later.start()
+    done = apply_events.apply_while_due(shop.worker(), linger_s=3)
+    later.join()
+    assert done is not None
+    assert done.events == {"applied": 2}
+    assert not apply_events.is_being_applied(shop.pool), "the lease is given back"
+
+
+def test_a_second_worker_leaves_the_work_to_the_first(shop: Shop) -> None:
+    shop.stage(created("o1"))
+    assert leases.take(shop.pool, apply_events.LEASE, "first", 45)
+    assert apply_events.apply_while_due(shop.worker("second")) is None
+    assert apply_events.is_being_applied(shop.pool), "it is still the first one's"
+    with transaction(shop.pool) as conn:
+        conn.execute("UPDATE ops.lease SET lease_until = now()")
+    done = apply_events.apply_while_due(shop.worker("second"))
+    assert done is not None
+    assert done.events == {"applied": 1}, "a dead worker's lease passes"
+
+
+def test_a_claim_reads_the_index_of_due_events_and_not_the_backlog(shop: Shop) -> None:
+    with transaction(shop.pool) as conn:
+        conn.execute("""
+            INSERT INTO intake.inbox (source, message_id, sha256, tenant_id, order_id, producer,
+                sequence, event_type, priority, routing_key, body, state)
+            SELECT 'shop', n, '', 'shop', n / 5, 'p', n, 'order.created', n % 3, 'k', '', 'pending'
+            FROM generate_series(1, 50000) AS n""")
+        conn.execute("ANALYZE intake.inbox")
+        values = {"owner": "me", "lanes": 500, "events": 2_000, "lease_s": 45}
+        plan = conn.execute("EXPLAIN (ANALYZE) " + intake.claim_due.sql, values).fetchall()
+    text = "\n".join(row[0] for row in plan)
+    assert "Index Scan using ix_inbox_due" in text, text
+    assert "Seq Scan on inbox" not in text, text
+    assert "Sort Key: inbox" not in text, text
 
 
 def test_money_overtakes_bulk_and_bulk_is_not_starved(shop: Shop) -> None:

@@ -3,15 +3,16 @@
 import dagster as dg
 
 from order_ops.domain.failures import DATABASE
-from order_ops.jobs.apply_events import Applied, apply_due_events
+from order_ops.jobs.apply_events import Applied, apply_while_due
 from order_ops.orchestration.resources import OrderOps
 from order_ops.orchestration.retries import failures_by_kind
 
 
 class ApplyConfig(dg.Config):
-    """How long one run goes on while events are due."""
+    """How long one run goes on while events are due, and waits for more when none is."""
 
     seconds: float = 300.0
+    linger_s: float = 0.0
 
 
 @dg.op(description="Applies due events of many orders at a time until none is left.")
@@ -20,12 +21,15 @@ def apply_order_events(
 ) -> None:
     """See `order_ops.jobs.apply_events`."""
     with failures_by_kind(context, DATABASE):
-        done = apply_due_events(
+        done = apply_while_due(
             order_ops.worker(context.run_id),
             seconds=config.seconds,
+            linger_s=config.linger_s,
             progress=lambda so_far: context.log.info("applied so far: %s", dict(so_far.events)),
         )
-    context.add_output_metadata(_metadata(done))
+    if done is None:
+        context.log.info("another run is applying events: this one had nothing to do")
+    context.add_output_metadata(_metadata(done or Applied()))
 
 
 def _metadata(done: Applied) -> dict[str, int]:

@@ -59,3 +59,6 @@ RETURNING fence;
 
 -- name: release_lease!
 UPDATE ops.lease SET lease_until = now() WHERE name = :name AND owner = :owner;
+
+-- name: lease_is_held$
+SELECT EXISTS (SELECT 1 FROM ops.lease WHERE name = :name AND lease_until > now());
