@@ -6,9 +6,9 @@ with exit status 2; heavy imports wait until a command needs them.
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -139,6 +139,48 @@ def relay() -> None:
         events = load_mapping(settings.mapping).events
         made = Relay(engine(settings), settings.amqp_url, events)
     _run_process("relay", made.run, made.stop)
+
+
+@app.command()
+def doctor(
+    *,
+    without_bindings: Annotated[
+        bool, typer.Option("--without-bindings", help="Do not ask RabbitMQ's management API.")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the outcome to this file; - for stdout.")
+    ] = None,
+) -> None:
+    """Check broker, bindings, mapping, database and Dagster, and change nothing."""
+    from order_ops.jobs import doctor as audit  # noqa: PLC0415
+    from order_ops.orchestration.doctor import dagster_findings  # noqa: PLC0415
+
+    with _explained():
+        settings = get_settings()
+        events = load_mapping(settings.mapping).events
+        _make_folder(json_file)
+    wanted = audit.checks(settings, events, bindings=not without_bindings)
+    dagster = audit.Check(
+        "Dagster's storage answers at its schema, its daemons live",
+        lambda: dagster_findings(datetime.now(UTC)),
+    )
+    outcome = audit.run([*wanted, dagster])
+    if json_file is not None and str(json_file) != "-":
+        json_file.write_text(json.dumps(audit.as_json(outcome), indent=2) + "\n", encoding="utf-8")
+    if str(json_file) == "-":
+        typer.echo(json.dumps(audit.as_json(outcome), indent=2))
+    else:
+        _show(outcome)
+    raise typer.Exit(int(any(checked.findings for checked in outcome)))
+
+
+def _show(outcome: Sequence[Any]) -> None:
+    """A line for each check that is fine, and a line for each finding."""
+    for checked in outcome:
+        if not checked.findings:
+            _console.print(Text.assemble(("✔", "green"), f" {checked.fine}"), soft_wrap=True)
+        for found in checked.findings:
+            _console.print(Text.assemble(("✘", "bold red"), f" {found}"), soft_wrap=True)
 
 
 def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:

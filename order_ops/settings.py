@@ -43,6 +43,12 @@ def _amqp_url(value: str) -> str:
     return value
 
 
+def _http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must be http://user:password@host:port of RabbitMQ's management API")
+    return value
+
+
 class Settings(BaseSettings):
     """Settings of every order_ops process (prefix ORDER_OPS_)."""
 
@@ -50,6 +56,7 @@ class Settings(BaseSettings):
 
     database_url: Annotated[str, AfterValidator(_database_url)]
     amqp_url: Annotated[str, AfterValidator(_amqp_url)] | None = None
+    broker_api_url: Annotated[str, AfterValidator(_http_url)] | None = None
     mapping: Path | None = Field(default=None, description="mapping YAML; none: the bundled one")
     rules: Path | None = Field(default=None, description="matching rules YAML; none: bundled")
     home: Path = Field(default=Path(".order_ops"), description="reports, exports, embedded data")

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from order_ops.devstack import processes
@@ -34,11 +34,18 @@ class Node:
     epmd_port: int
     password: str
     user: str = "order_ops"
+    api_port: int = 0
+    """Of the management API; 0 in a file of a release that had none, see `node`."""
 
     @property
     def amqp_url(self) -> str:
         """The URL of the default vhost."""
         return f"amqp://{self.user}:{self.password}@{LOOPBACK}:{self.port}/%2F"
+
+    @property
+    def api_url(self) -> str:
+        """The URL of the management API, which is the address of its UI too."""
+        return f"http://{self.user}:{self.password}@{LOOPBACK}:{self.api_port}"
 
 
 def state_dir(home: Path) -> Path:
@@ -70,10 +77,13 @@ def require_rabbitmq() -> Path:
 def node(home: Path) -> Node:
     """The node of this home; its ports and password are chosen at the first call."""
     path = state_dir(home) / "node.json"
-    if path.exists():
-        return Node(**json.loads(path.read_text()))
-    port, dist_port, epmd_port = (processes.free_port() for _ in range(3))
-    new = Node(port, dist_port, epmd_port, password=secrets.token_urlsafe(18))
+    known = Node(**json.loads(path.read_text())) if path.exists() else None
+    if known and known.api_port:
+        return known
+    if known is None:
+        port, dist_port, epmd_port = (processes.free_port() for _ in range(3))
+        known = Node(port, dist_port, epmd_port, password=secrets.token_urlsafe(18))
+    new = replace(known, api_port=processes.free_port())
     processes.write_private(path, json.dumps(asdict(new)))
     return new
 
@@ -89,9 +99,11 @@ log.file = node.log
 log.console = false
 disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.relative = 0.4
+management.tcp.ip = {LOOPBACK}
+management.tcp.port = {me.api_port}
 """
     processes.write_private(state / "rabbitmq.conf", config)
-    (state / "enabled_plugins").write_text("[].\n")
+    (state / "enabled_plugins").write_text("[rabbitmq_management].\n")
     return os.environ | {
         "HOME": str(state),  # the cookie
         "ERL_EPMD_PORT": str(me.epmd_port),

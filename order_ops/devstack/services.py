@@ -19,6 +19,7 @@ from order_ops.settings import DAGSTER_POSTGRES_URL, PREFIX
 
 DATABASE_URL = f"{PREFIX}DATABASE_URL"
 AMQP_URL = f"{PREFIX}AMQP_URL"
+BROKER_API_URL = f"{PREFIX}BROKER_API_URL"
 HOME = f"{PREFIX}HOME"
 DAGSTER_HOME = "DAGSTER_HOME"
 EMBEDDED = f"{PREFIX}EMBEDDED"
@@ -35,6 +36,7 @@ class Services:
     dagster_postgres_url: str = field(repr=False)
     amqp_url: str | None = field(default=None, repr=False)
     broker_version: str | None = None
+    broker_api_url: str | None = field(default=None, repr=False)
 
     def env(self) -> dict[str, str]:
         """The variables under which every order_ops and Dagster process finds them."""
@@ -46,7 +48,10 @@ class Services:
         }
         if self.amqp_url:
             variables[AMQP_URL] = self.amqp_url
-        own = [name for name in (DATABASE_URL, DAGSTER_POSTGRES_URL, AMQP_URL) if not named(name)]
+        if self.broker_api_url:
+            variables[BROKER_API_URL] = self.broker_api_url
+        servers = (DATABASE_URL, DAGSTER_POSTGRES_URL, AMQP_URL, BROKER_API_URL)
+        own = [name for name in servers if not named(name)]
         return variables | {EMBEDDED: " ".join(own)}
 
 
@@ -91,14 +96,16 @@ def needs_broker() -> bool:
 def locate(home: Path, *, broker: bool = True) -> Services:
     """The services of `home`, whose embedded PostgreSQL already runs if it is needed."""
     amqp_url = named(AMQP_URL) if broker else None
+    api_url = named(BROKER_API_URL) if amqp_url else None
     if broker and needs_broker():
-        amqp_url = node(home).amqp_url
+        amqp_url, api_url = node(home).amqp_url, node(home).api_url
     return Services(
         home=home,
         database_url=named(DATABASE_URL) or postgres.database_url(home),
         dagster_postgres_url=named(DAGSTER_POSTGRES_URL) or postgres.dagster_postgres_url(home),
         amqp_url=amqp_url,
         broker_version=rabbitmq.server_version(amqp_url) if amqp_url else None,
+        broker_api_url=api_url,
     )
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import RetryPolicy
 from order_ops.mapping import Events
-from order_ops.messaging import topology
+from order_ops.messaging import audit, topology
 from order_ops.messaging.publisher import Outgoing, Publisher, PublishError
+from order_ops.store import leases
 from order_ops.store.engine import transaction
 from order_ops.store.queries import ops
 
@@ -59,23 +60,17 @@ class Relay:
 
     def _session(self) -> None:
         """One connection's life: holds the lease while it publishes."""
-        topology.ensure(self._amqp_url, self._events)
+        audit.ensure(self._amqp_url, self._events)
         publisher = Publisher(self._amqp_url)
         try:
             while not self._stopping.is_set():
-                if not self._hold_lease():
+                if not leases.take(self._pool, LEASE, self._owner, LEASE_S):
                     publisher.idle(_IDLE_S * 4)
                 elif publish_batch(self._pool, publisher) == 0:
                     publisher.idle(_IDLE_S)
         finally:
             publisher.close()
-            with transaction(self._pool) as conn:
-                ops.release_lease(conn, name=LEASE, owner=self._owner)
-
-    def _hold_lease(self) -> bool:
-        with transaction(self._pool) as conn:
-            fence = ops.take_lease(conn, name=LEASE, owner=self._owner, seconds=LEASE_S)
-        return fence is not None
+            leases.release(self._pool, LEASE, self._owner)
 
 
 def publish_batch(pool: Engine, publisher: Publisher) -> int:

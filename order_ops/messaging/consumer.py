@@ -26,7 +26,7 @@ from pika.exceptions import AMQPError
 from order_ops.domain.failures import RetryPolicy
 from order_ops.domain.messages import Message
 from order_ops.mapping import Events
-from order_ops.messaging import topology
+from order_ops.messaging import audit, topology
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +106,7 @@ class _Session:
     ) -> None:
         self._connection = pika.BlockingConnection(parameters)
         self._channel: BlockingChannel = self._connection.channel()
-        topology.declare(self._channel, events)
+        audit.declare(self._connection, events)
         self._channel.basic_qos(prefetch_count=limits.prefetch)
         self._store = store
         self._limits = limits

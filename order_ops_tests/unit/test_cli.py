@@ -12,7 +12,7 @@ REQUIRED_COLUMNS = [
     "balance_transaction_id", "created", "currency", "gross", "fee", "net",
     "reporting_category",
 ]  # fmt: skip
-COMMANDS = ["up", "demo", "migrate", "consume", "relay", "ingest", "reconcile"]
+COMMANDS = ["up", "demo", "migrate", "consume", "relay", "doctor", "ingest", "reconcile"]
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 INTERNAL = "entry_id,order_id,currency,occurred_at,amount\nc1,o1,BRL,2026-03-01T12:00:00Z,10.00\n"
 
@@ -50,7 +50,13 @@ def test_without_a_command_the_help_is_shown() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("migrate",), ("consume",), ("relay",), ("ingest", "file.csv", "--account", "shop-cards")],
+    [
+        ("migrate",),
+        ("consume",),
+        ("relay",),
+        ("doctor",),
+        ("ingest", "file.csv", "--account", "shop-cards"),
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_a_missing_database_is_named(arguments: tuple[str, ...]) -> None:
@@ -68,11 +74,12 @@ def test_a_missing_broker_is_named(command: str, monkeypatch: pytest.MonkeyPatch
     [
         ("ORDER_OPS_DATABASE_URL", "mysql://root:hunter2@db/shop"),
         ("ORDER_OPS_AMQP_URL", "http://broker"),
+        ("ORDER_OPS_BROKER_API_URL", "amqp://order_ops:hunter2@broker"),
         ("ORDER_OPS_CONSUMER_BATCH", "many"),
         ("ORDER_OPS_PROVIDER_KEYS", "sk_live_hunter2"),
     ],
 )
-@pytest.mark.parametrize("command", ["migrate", "consume", "relay"])
+@pytest.mark.parametrize("command", ["migrate", "consume", "relay", "doctor"])
 def test_a_wrong_variable_is_named_and_its_secret_is_not(
     command: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +97,7 @@ def test_a_mapping_that_is_not_there_is_named(
     monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
     monkeypatch.setenv("ORDER_OPS_AMQP_URL", "amqp://nobody@127.0.0.1:1/")
     monkeypatch.setenv("ORDER_OPS_MAPPING", str(missing))
-    for command in (("consume",), ("relay",), ("ingest", "file.csv", "--account", "x")):
+    for command in (("consume",), ("relay",), ("doctor",), ("ingest", "f.csv", "--account", "x")):
         assert f"{missing}: cannot be read" in refused(*command)
 
 
@@ -201,3 +208,24 @@ def test_the_figures_of_a_demo_go_to_the_named_file(
     result = run("demo", "--home", tmp_path, "--json", file)
     assert result.exit_code == 1, "a demo that does not find what it labelled has failed"
     assert json.loads(file.read_text()) == {"matched": 3}
+
+
+@pytest.mark.parametrize("problem", ["is away", None])
+def test_doctor_says_what_is_fine_and_what_is_not(
+    problem: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from order_ops.domain.findings import Finding
+    from order_ops.jobs.doctor import Check
+
+    found = [Finding("queue [q]", problem, "declare it")] if problem else []
+    wanted = [Check("the broker is fine", lambda: found)]
+    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
+    monkeypatch.setattr("order_ops.jobs.doctor.checks", lambda *_, bindings: wanted)
+    monkeypatch.setattr("order_ops.orchestration.doctor.dagster_findings", lambda now: [])
+    result = run("doctor", "--json", tmp_path / "new" / "out.json")
+    assert result.exit_code == (1 if problem else 0)
+    line = "✘ queue [q]: is away; declare it" if problem else "✔ the broker is fine"
+    assert result.stdout.splitlines()[0] == line
+    assert "✔ Dagster" in result.stdout
+    assert json.loads((tmp_path / "new" / "out.json").read_text())["ok"] is (problem is None)
+    assert json.loads(run("doctor", "--json", "-").stdout)["ok"] is (problem is None)

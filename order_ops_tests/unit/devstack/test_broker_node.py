@@ -19,6 +19,24 @@ def test_ports_and_password_are_chosen_once(tmp_path: Path) -> None:
     assert len({first.port, first.dist_port, first.epmd_port}) == 3
 
 
+def test_a_home_of_before_the_management_api_gets_a_port_for_it(tmp_path: Path) -> None:
+    first, path = broker_node.node(tmp_path), tmp_path / "rabbitmq" / "node.json"
+    known = json.loads(path.read_text())
+    del known["api_port"]
+    path.write_text(json.dumps(known))
+    again = broker_node.node(tmp_path)
+    assert (again.port, again.password) == (first.port, first.password)
+    assert again.api_port
+    assert broker_node.node(tmp_path) == again
+
+
+def test_the_management_api_listens_on_the_loopback_alone(tmp_path: Path) -> None:
+    broker_node.environment(tmp_path)
+    config = (tmp_path / "rabbitmq" / "rabbitmq.conf").read_text()
+    assert "management.tcp.ip = 127.0.0.1\n" in config
+    assert f"management.tcp.port = {broker_node.node(tmp_path).api_port}\n" in config
+
+
 def test_only_the_owner_reads_the_password(tmp_path: Path) -> None:
     broker_node.environment(tmp_path)
     for name in ("node.json", "rabbitmq.conf"):

@@ -9,6 +9,7 @@ OURS = services.Services(
     database_url="postgresql+psycopg://postgres@/order_ops?host=/h/postgres",
     dagster_postgres_url="postgresql+psycopg2://postgres@/dagster?host=/h/postgres",
     amqp_url="amqp://order_ops:secret@127.0.0.1:1/%2F",
+    broker_api_url="http://order_ops:secret@127.0.0.1:2",
 )
 
 
@@ -19,6 +20,7 @@ def test_the_variables_of_embedded_servers_do_not_count_as_named(
         monkeypatch.setenv(name, value)
     assert services.needs_postgres()
     assert services.named(services.AMQP_URL) is None
+    assert services.named(services.BROKER_API_URL) is None
 
 
 def test_a_named_server_stays_named_beside_embedded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
