@@ -14,12 +14,18 @@ defs = dg.Definitions(
     ],
     jobs=[
         jobs.apply_order_events_job,
+        jobs.dead_letters_job,
         jobs.expire_orders_job,
         jobs.handle_run_failure_job,
         jobs.reconcile_payments_job,
     ],
     schedules=[schedules.reconcile_payments_schedule, schedules.expire_orders_schedule],
-    sensors=[sensors.staging_sensor, sensors.changed_days_sensor, sensors.run_failure_sensor],
+    sensors=[
+        sensors.staging_sensor,
+        sensors.changed_days_sensor,
+        sensors.run_failure_sensor,
+        sensors.replay_sensor,
+    ],
     resources={"order_ops": OrderOps(), "io_manager": dg.mem_io_manager},
     executor=dg.in_process_executor,
 )

@@ -53,6 +53,8 @@ Amounts are integers in minor units (cents) of an ISO 4217 currency, times ISO 8
 
 
 def _fields(model: type[BaseModel], names: list[str]) -> str:
+    if not names:
+        return "No fields.\n"
     schema = model.model_json_schema()
     rows = ["| field | | type |\n|---|---|---|\n"]
     for name in names:

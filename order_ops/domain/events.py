@@ -74,10 +74,28 @@ class OrderReserved(_Model):
     payments: list[PaymentIntent] = Field(default_factory=list, max_length=100)
 
 
+class OrderConfirmed(_Model):
+    """The shop says that the order is confirmed; only payments confirm it in the ledger."""
+
+
 class OrderCancelled(_Model):
     """The customer or the shop cancelled the order."""
 
     reason: Text = ""
+
+
+class OrderExpired(_Model):
+    """The shop let the order expire: its stock is free again."""
+
+
+class OrderFailed(_Model):
+    """The shop could not fulfil the order; it ends as a cancelled one does."""
+
+    reason: Text = ""
+
+
+class OrderRefunded(_Model):
+    """The shop says that all is paid back; only refunds pay back in the ledger."""
 
 
 class _Payment(_Model):
@@ -87,12 +105,22 @@ class _Payment(_Model):
     currency: Currency
 
 
+class PaymentProcessing(_Payment):
+    """The provider works on the payment (bank slip, debit); it may still fail."""
+
+
 class PaymentSucceeded(_Payment):
     """The provider captured the payment."""
 
 
 class PaymentFailed(_Payment):
     """The provider declined the payment, or it was voided."""
+
+    reason: Text = ""
+
+
+class PaymentCanceled(_Payment):
+    """The payment intent was cancelled before anything was captured; it will never be paid."""
 
     reason: Text = ""
 
@@ -109,6 +137,31 @@ class RefundFailed(_Refund):
     """The provider could not pay back."""
 
     reason: Text = ""
+
+
+class _Dispute(_Payment):
+    """`amount_minor` is what is disputed, which may be less than the payment."""
+
+    dispute: Identifier
+    reason: Text = ""
+
+
+class DisputeCreated(_Dispute):
+    """The customer took a payment back through the bank; an answer is due by `respond_by`."""
+
+    respond_by: Moment | None = None
+
+
+class DisputeUpdated(_Dispute):
+    """Its amount, reason or due date as they are now."""
+
+    respond_by: Moment | None = None
+
+
+class DisputeClosed(_Dispute):
+    """Decided: the money came back (`won`), is gone (`lost`), or was never taken (`withdrawn`)."""
+
+    outcome: Literal["won", "lost", "withdrawn"]
 
 
 class _Envelope(_Model):
@@ -138,11 +191,46 @@ class OrderReservedEvent(_Envelope):
     data: OrderReserved
 
 
+class OrderConfirmedEvent(_Envelope):
+    """order.confirmed."""
+
+    type: Literal["order.confirmed"]
+    data: OrderConfirmed
+
+
 class OrderCancelledEvent(_Envelope):
     """order.cancelled."""
 
     type: Literal["order.cancelled"]
     data: OrderCancelled
+
+
+class OrderExpiredEvent(_Envelope):
+    """order.expired."""
+
+    type: Literal["order.expired"]
+    data: OrderExpired
+
+
+class OrderFailedEvent(_Envelope):
+    """order.failed."""
+
+    type: Literal["order.failed"]
+    data: OrderFailed
+
+
+class OrderRefundedEvent(_Envelope):
+    """order.refunded."""
+
+    type: Literal["order.refunded"]
+    data: OrderRefunded
+
+
+class PaymentProcessingEvent(_Envelope):
+    """payment.processing."""
+
+    type: Literal["payment.processing"]
+    data: PaymentProcessing
 
 
 class PaymentSucceededEvent(_Envelope):
@@ -159,6 +247,13 @@ class PaymentFailedEvent(_Envelope):
     data: PaymentFailed
 
 
+class PaymentCanceledEvent(_Envelope):
+    """payment.canceled."""
+
+    type: Literal["payment.canceled"]
+    data: PaymentCanceled
+
+
 class RefundSucceededEvent(_Envelope):
     """refund.succeeded."""
 
@@ -173,14 +268,44 @@ class RefundFailedEvent(_Envelope):
     data: RefundFailed
 
 
+class DisputeCreatedEvent(_Envelope):
+    """dispute.created."""
+
+    type: Literal["dispute.created"]
+    data: DisputeCreated
+
+
+class DisputeUpdatedEvent(_Envelope):
+    """dispute.updated."""
+
+    type: Literal["dispute.updated"]
+    data: DisputeUpdated
+
+
+class DisputeClosedEvent(_Envelope):
+    """dispute.closed."""
+
+    type: Literal["dispute.closed"]
+    data: DisputeClosed
+
+
 Event = (
     OrderCreatedEvent
     | OrderReservedEvent
+    | OrderConfirmedEvent
     | OrderCancelledEvent
+    | OrderExpiredEvent
+    | OrderFailedEvent
+    | OrderRefundedEvent
+    | PaymentProcessingEvent
     | PaymentSucceededEvent
     | PaymentFailedEvent
+    | PaymentCanceledEvent
     | RefundSucceededEvent
     | RefundFailedEvent
+    | DisputeCreatedEvent
+    | DisputeUpdatedEvent
+    | DisputeClosedEvent
 )
 
 EVENT = TypeAdapter[Event](Annotated[Event, Field(discriminator="type")])
@@ -191,5 +316,5 @@ EVENT_TYPES: dict[str, type[_Envelope]] = {
 }
 """Every event type a handler exists for, with its model."""
 
-MONEY_EVENTS = frozenset(name for name in EVENT_TYPES if name.startswith(("payment.", "refund.")))
+MONEY_EVENTS = frozenset(name for name in EVENT_TYPES if not name.startswith("order."))
 """Events that move money: they have a queue of their own."""

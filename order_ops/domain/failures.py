@@ -5,11 +5,12 @@ ones are retried (checklist 2, 81, 82). Nothing here sleeps or catches: the
 callers do, with these numbers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from random import Random
-from re import sub
+from re import escape, sub
 
 
 class FailureKind(StrEnum):
@@ -83,7 +84,9 @@ def _lost_connection(error: BaseException) -> bool:
     return bool(names & {"OperationalError", "AMQPConnectionError", "TimeoutError"})
 
 
-def fingerprint(origin: str, error_type: str, message: str) -> str:
-    """Groups failures of one cause: numbers and ids in the message do not count."""
+def fingerprint(origin: str, error_type: str, message: str, names: Iterable[str] = ()) -> str:
+    """Groups failures of one cause: numbers, ids and `names` in the message do not count."""
+    for name in sorted(names, key=len, reverse=True):
+        message = sub(rf"(?<!\w){escape(name)}(?!\w)", "*", message)
     shape = sub(r"[0-9a-fA-F]{8,}|\d+|'[^']*'", "*", message)[:300]
     return sha256(f"{origin}|{error_type}|{shape}".encode()).hexdigest()[:16]

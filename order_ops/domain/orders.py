@@ -54,7 +54,10 @@ class Rejected(ClassifiedError):
 
 @dataclass(slots=True)
 class Payment:
-    """One provider payment intent of an order."""
+    """One provider payment intent of an order.
+
+    status: pending, processing, succeeded, failed or canceled; only what succeeded is paid.
+    """
 
     payment: str
     account: str
@@ -78,8 +81,30 @@ class Refund:
 
 
 @dataclass(slots=True)
+class Dispute:
+    """A payment that the customer took back through the bank.
+
+    status: open, won, lost or withdrawn.
+    """
+
+    dispute: str
+    payment: str
+    account: str
+    amount_minor: int
+    currency: str
+    reason: str = ""
+    status: str = "open"
+    respond_by: datetime | None = None
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+@dataclass(slots=True)
 class Order:
-    """An order with all that hangs on it, as one event after another leaves it."""
+    """An order with all that hangs on it, as one event after another leaves it.
+
+    shop_state: where the shop says the order is, when our books could not follow.
+    """
 
     tenant: str
     order_id: str
@@ -91,15 +116,18 @@ class Order:
     expires_at: datetime | None = None
     payments: dict[str, Payment] = field(default_factory=dict)
     refunds: dict[str, Refund] = field(default_factory=dict)
+    disputes: dict[str, Dispute] = field(default_factory=dict)
     reservations: dict[str, int] = field(default_factory=dict)
     stock_held: bool = False
+    shop_state: State | None = None
 
     def copy(self) -> "Order":
-        """An order of its own; payments and refunds are replaced, never changed in place."""
+        """An order of its own; what hangs on it is replaced, never changed in place."""
         return replace(
             self,
             payments=dict(self.payments),
             refunds=dict(self.refunds),
+            disputes=dict(self.disputes),
             reservations=dict(self.reservations),
         )
 

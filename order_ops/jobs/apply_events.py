@@ -1,17 +1,16 @@
-"""Applying staged events: many lanes in one transaction, one lane when it fails.
+"""Applying staged events, round after round: many lanes in one transaction, one when it fails.
 
 A lane is one order's events. A round claims due lanes (`store.claims`), then
-applies them in a second transaction that holds the claim: effects, history,
-outbox and the events' outcome together. When that fails, the chunk is halved
-until the failing lane stands alone; of that lane, the event that fails alone is
-recorded. Each round looks after one suspect lane too, one whose worker died.
-No other system is called in here.
+applies them (`order_ops.jobs.apply_lanes`) in a second transaction that holds
+the claim. When that fails, the chunk is halved until the failing lane stands
+alone; of that lane, the event that fails alone is recorded. Each round looks
+after one suspect lane too, one whose worker died.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic, sleep
 
@@ -19,16 +18,12 @@ import structlog
 from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, classify
-from order_ops.jobs import reconciliation_days
-from order_ops.jobs.lane_events import Outcome, StagedEvent, Terms, failed, fold
-from order_ops.mapping import Mapping
-from order_ops.messaging.codec import Codec
-from order_ops.settings import Settings
-from order_ops.store import claims, leases, ledger
+from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
+from order_ops.jobs.lane_events import StagedEvent, failed
+from order_ops.store import claims, leases
 from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.ledger import Key
-from order_ops.store.letters import add_dead_letters
 from order_ops.store.queries import intake
 
 log = structlog.get_logger(__name__)
@@ -49,25 +44,6 @@ class Applied:
 
     def __add__(self, other: "Applied") -> "Applied":
         return Applied(self.events + other.events, self.lanes + other.lanes)
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """Who applies, and with what."""
-
-    pool: Engine
-    codec: Codec
-    settings: Settings
-    mapping: Mapping
-    run_id: str
-
-    def terms(self) -> Terms:
-        """Under what terms events are applied."""
-        return Terms(
-            attempts=self.settings.event_attempts,
-            early_s=self.settings.early_event_wait_s,
-            accounts=frozenset((a.tenant, a.name) for a in self.mapping.accounts),
-        )
 
 
 def apply_due_events(
@@ -212,9 +188,9 @@ def _apply_one_by_one(worker: Worker, claim: Claim, index: int) -> Applied:
     """A lane that fails: its events alone, in order, until the one that is to blame."""
     lane = claim.lanes[index]
     with transaction(worker.pool) as conn:
-        events = [event for event in _by_lane(conn, [lane]).get(lane, []) if event.due]
+        events = [event for event in staged_events(conn, [lane]).get(lane, []) if event.due]
     done = Applied()
-    for event in sorted(events, key=lambda event: (event.sequence, event.id)):
+    for event in sorted(events, key=lambda event: event.place):
         if claim.alone:
             with transaction(worker.pool) as conn:
                 claims.trying(conn, claim, event.id, worker.settings.lease_s)
@@ -229,54 +205,12 @@ def _apply_one_by_one(worker: Worker, claim: Claim, index: int) -> Applied:
 
 
 def _apply_chunk(
-    worker: Worker,
-    conn: Connection,
-    claim: Claim,
-    lanes: Sequence[Key],
-    only: int | None = None,
+    worker: Worker, conn: Connection, claim: Claim, lanes: Sequence[Key], only: int | None = None
 ) -> Applied:
     claims.hold(conn, claim)
-    orders = ledger.load(conn, lanes)
-    outcomes: list[Outcome] = []
-    touched = []
-    for key, staged in _by_lane(conn, lanes, only).items():
-        order = orders.get(key)
-        result = fold(order, staged, worker.codec, worker.terms())
-        outcomes += result.outcomes
-        if result.touched is not None:
-            touched.append(result.touched)
-    ledger.save(conn, touched)
-    reconciliation_days.mark_changed(conn, worker.mapping, [one.order for one in touched])
-    _settle(conn, worker, outcomes)
-    return Applied(Counter(outcome.label for outcome in outcomes), len(lanes))
-
-
-def _by_lane(
-    conn: Connection, lanes: Sequence[Key], only: int | None = None
-) -> dict[Key, list[StagedEvent]]:
-    """The unsettled events of lanes; with `only`, no other event is ours to apply."""
-    found: dict[Key, list[StagedEvent]] = {}
-    for row in intake.lane_events(conn, **ledger.keys(lanes)):
-        staged = StagedEvent(**row._asdict())
-        if only is not None and staged.id != only:
-            staged = replace(staged, due=False)
-        found.setdefault((row.tenant_id, row.order_id), []).append(staged)
-    return found
-
-
-def _settle(conn: Connection, worker: Worker, outcomes: Sequence[Outcome]) -> None:
-    if not outcomes:
-        return
-    intake.settle(
-        conn,
-        id=[outcome.event.id for outcome in outcomes],
-        state=[outcome.state for outcome in outcomes],
-        note=[outcome.note for outcome in outcomes],
-        attempts=[outcome.attempts for outcome in outcomes],
-        delay_s=[outcome.delay_s for outcome in outcomes],
-        run_id=worker.run_id,
-    )
-    add_dead_letters(conn, [outcome.letter for outcome in outcomes if outcome.letter])
+    folded = apply_lanes(worker, conn, lanes, only=only)
+    labels = Counter(outcome.label for one in folded for outcome in one.outcomes)
+    return Applied(labels, len(lanes))
 
 
 def _record_failure(worker: Worker, claim: Claim, event: StagedEvent, error: Exception) -> Applied:
@@ -286,7 +220,7 @@ def _record_failure(worker: Worker, claim: Claim, event: StagedEvent, error: Exc
     outcome = failed(event, error, worker.terms())
     with transaction(worker.pool) as conn:
         claims.hold(conn, claim)
-        _settle(conn, worker, [outcome])
+        settle(conn, worker, [outcome])
     return Applied(Counter([outcome.label]), 1)
 
 

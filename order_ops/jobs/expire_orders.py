@@ -105,6 +105,8 @@ def _ask(expirer: Expirer, order: Order) -> list[Seen]:
 
 def _doubt(expirer: Expirer, order: Order, seen: Sequence[Seen]) -> str | None:
     """Why the provider's answer cannot be the whole truth about the order, if it cannot."""
+    if order.shop_state is not None and not any(one.payment.status == "succeeded" for one in seen):
+        return f"the shop says it is {order.shop_state}, and the provider has no payment"
     asked = {a.name for a in expirer.mapping.accounts if a.tenant == order.tenant}
     there = {one.payment.ref: one.payment for one in seen}
     for ours in order.payments.values():

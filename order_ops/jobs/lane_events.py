@@ -1,9 +1,11 @@
 """One lane's events, folded over its order: what each event comes to.
 
 Pure but for the random jitter of a delay. Within a producer events are applied
-in its sequence; one that has to wait holds back the later ones of its producer
-and nobody else's. An event that came too early is tried again after the others
-of its lane, so that a payment in one batch with its order needs no waiting.
+in its sequence, or in the order of arrival where there is none; one that has to
+wait holds back the later ones of its producer and nobody else's, and so does a
+dead letter about money, until a person has dealt with it. An event that came
+too early is tried again after the others of its lane, so that a payment in one
+batch with its order needs no waiting.
 """
 
 import traceback
@@ -35,18 +37,24 @@ class Terms:
         early_s: how long one may wait for what it speaks of.
         accounts: the (tenant, account) pairs there are; money anywhere else
             would be in no reconciliation.
+        replay_of: the dead letter that is being replayed.
     """
 
     attempts: int
     early_s: int
     accounts: frozenset[tuple[str, str]]
+    replay_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StagedEvent:
-    """An unsettled inbox row of a lane; `due`: it may be tried now.
+    """An unsettled inbox row of a lane.
 
-    `attempts` counts the one that is being made.
+    Attributes:
+        sequence: its producer's number for it; None: its producers count nothing.
+        attempts: with the one that is being made.
+        due: it may be tried now.
+        held: a dead letter about money comes before it.
     """
 
     id: int
@@ -54,7 +62,7 @@ class StagedEvent:
     tenant_id: str
     order_id: str
     producer: str
-    sequence: int
+    sequence: int | None
     event_type: str
     routing_key: str
     body: bytes
@@ -63,23 +71,32 @@ class StagedEvent:
     attempts: int
     correlation_id: str | None
     due: bool
+    held: bool
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its place among the events of its producer."""
+        return (self.sequence or 0, self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an event; `label` is applied, known, waiting, retry or dead."""
+    """What became of an event; `label` is applied, known, waiting, held, retry or dead.
+
+    delay_s: until it is tried again; None: when it is let go.
+    """
 
     event: StagedEvent
     label: str
     state: str
     note: str | None = None
-    delay_s: float = 0.0
+    delay_s: float | None = 0.0
     letter: DeadLetter | None = None
 
     @property
     def attempts(self) -> int:
         """How often the event was tried; waiting is not trying."""
-        return self.event.attempts - (self.label == "waiting")
+        return self.event.attempts - (self.label in {"waiting", "held"})
 
 
 @dataclass(slots=True)
@@ -94,15 +111,16 @@ def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms
     """Apply a lane's events to its order, as far as they go."""
     result = Folded(Touched(order, order.version) if order else None)
     queues: dict[str, list[StagedEvent]] = {}
-    for event in sorted(staged, key=lambda event: (event.sequence, event.id)):
+    for event in sorted(staged, key=lambda event: event.place):
         queues.setdefault(event.producer, []).append(event)
     early: dict[str, Outcome] = {}
     blocked: set[str] = set()
+    held = {name for name, queue in queues.items() if queue[0].held}
     moved = True
     while moved:
         moved = False
         for producer, queue in queues.items():
-            while producer not in blocked and queue and queue[0].due:
+            while producer not in blocked | held and queue and queue[0].due:
                 outcome = _try(result, queue[0], codec, terms)
                 if outcome.label == "waiting":
                     early[producer] = outcome
@@ -113,8 +131,14 @@ def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms
                 moved = True
                 if outcome.label == "retry":
                     blocked.add(producer)
+                if (outcome.letter is not None and outcome.letter.holds) or (
+                    queue and queue[0].held
+                ):
+                    held.add(producer)
     for producer, queue in queues.items():
-        result.outcomes += _held_back(queue, early.get(producer))
+        result.outcomes += (
+            _held(queue) if producer in held else _held_back(queue, early.get(producer))
+        )
     return result
 
 
@@ -123,7 +147,7 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, terms: Terms) -> Out
     if staged.attempts > terms.attempts:  # a killed worker ran no handler to say so
         lost = replace(staged, attempts=staged.attempts - 1)
         error = Rejected(f"its worker died {lost.attempts} times", FailureKind.PERMANENT)
-        return _dead(lost, error, FailureKind.PERMANENT, None)
+        return _dead(lost, error, terms, None)
     event: Event | None = None
     before = result.touched.order.copy() if result.touched else None
     try:
@@ -139,7 +163,7 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, terms: Terms) -> Out
     except TooEarly as reason:
         return _early(staged, str(reason), terms, event)
     except Unreadable as error:
-        return _dead(staged, error, FailureKind.PERMANENT, event)
+        return _dead(staged, error, terms, event)
     except Exception as error:  # noqa: BLE001 - one event must not stop the others
         return failed(staged, error, terms, event)
     if result.touched is None:
@@ -175,12 +199,18 @@ def _held_back(queue: Sequence[StagedEvent], head: Outcome | None) -> list[Outco
     return outcomes
 
 
+def _held(queue: Sequence[StagedEvent]) -> list[Outcome]:
+    """Until a person has dealt with the dead letter before them."""
+    note = "held: an earlier event of its producer about money is a dead letter"
+    return [Outcome(event, "held", "retry", note, delay_s=None) for event in queue if event.due]
+
+
 def _early(staged: StagedEvent, reason: str, terms: Terms, event: Event | None) -> Outcome:
     """Too early: looked at often while it is fresh, seldom when it is old, until its deadline."""
     waited = (datetime.now(UTC) - staged.received_at).total_seconds()
     if waited >= terms.early_s:
         error = Rejected(f"orphan: {reason} within {terms.early_s} s", FailureKind.PERMANENT)
-        return _dead(staged, error, FailureKind.PERMANENT, event)
+        return _dead(staged, error, terms, event)
     delay = min(EARLY.cap_s, max(EARLY.base_s, waited / 2))
     return Outcome(staged, "waiting", "retry", reason, delay_s=delay * _RANDOM.uniform(0.5, 1.0))
 
@@ -193,18 +223,20 @@ def failed(
     if kind in RETRIED | {FailureKind.UNKNOWN} and staged.attempts < terms.attempts:
         delay = FAILING.delay_s(staged.attempts, _RANDOM)
         return Outcome(staged, "retry", "retry", f"{type(error).__name__}: {error}"[:500], delay)
-    return _dead(staged, error, kind, event)
+    return _dead(staged, error, terms, event)
 
 
-def _dead(staged: StagedEvent, error: Exception, kind: FailureKind, event: Event | None) -> Outcome:
+def _dead(staged: StagedEvent, error: Exception, terms: Terms, event: Event | None) -> Outcome:
     money = event is not None and event.type in MONEY_EVENTS
     letter = DeadLetter(
         origin="event",
         origin_id=str(staged.id),
         name=staged.event_type,
-        category=kind,
+        category=FailureKind.PERMANENT if isinstance(error, Unreadable) else classify(error),
         error=f"{type(error).__name__}: {error}",
-        fingerprint=fingerprint(f"apply:{staged.event_type}", type(error).__name__, str(error)),
+        fingerprint=fingerprint(
+            f"apply:{staged.event_type}", type(error).__name__, str(error), _names(staged, event)
+        ),
         attempts=staged.attempts,
         stack="".join(traceback.format_exception(error)),
         payload=staged.body,
@@ -213,5 +245,14 @@ def _dead(staged: StagedEvent, error: Exception, kind: FailureKind, event: Event
         order_id=staged.order_id,
         amount_minor=getattr(event.data, "amount_minor", None) if money and event else None,
         currency=getattr(event.data, "currency", None) if money and event else None,
+        holds=staged.event_type in MONEY_EVENTS,
+        replay_of=terms.replay_of,
     )
     return Outcome(staged, "dead", "parked", str(error)[:500], letter=letter)
+
+
+def _names(staged: StagedEvent, event: Event | None) -> set[str]:
+    """What an error may name that is not its cause."""
+    parts = ("payment", "refund", "dispute")
+    named = {str(getattr(event.data, part, "")) for part in parts} if event else set()
+    return (named | {staged.order_id}) - {""}

@@ -9,7 +9,10 @@ from sqlalchemy import Engine
 from order_ops.domain.failures import FailureKind, fingerprint
 from order_ops.store.engine import transaction
 from order_ops.store.letters import DeadLetter, add_dead_letters
-from order_ops.store.queries import ops
+from order_ops.store.queries import letters
+
+REPLAY_OF = "order_ops/replay_of"
+"""The tag of a run that was launched for a dead letter: the letter's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class FailedRun:
 def unhandled(pool: Engine, run_ids: Sequence[str]) -> list[str]:
     """Those of the runs that have no dead letter yet."""
     with transaction(pool) as conn:
-        known = {row.origin_id for row in ops.handled_failures(conn, run_ids=list(run_ids))}
+        known = {row.origin_id for row in letters.handled_failures(conn, run_ids=list(run_ids))}
     return [run_id for run_id in run_ids if run_id not in known]
 
 
@@ -46,6 +49,7 @@ def record(pool: Engine, runs: Sequence[FailedRun]) -> int:
 
 
 def _letter(run: FailedRun) -> DeadLetter:
+    replay_of = run.tags.get(REPLAY_OF, "")
     return DeadLetter(
         origin="run",
         origin_id=run.run_id,
@@ -56,4 +60,5 @@ def _letter(run: FailedRun) -> DeadLetter:
         attempts=run.attempts,
         stack=run.stack,
         headers={"config": run.config, "tags": run.tags},
+        replay_of=int(replay_of) if replay_of.isdecimal() else None,
     )

@@ -7,6 +7,7 @@ limited, killed and retried.
 import dagster as dg
 
 from order_ops.orchestration.assets.reconciliation import GROUP
+from order_ops.orchestration.ops.dead_letters import handle_dead_letters
 from order_ops.orchestration.ops.expiry import expire_due_orders, find_due_orders
 from order_ops.orchestration.ops.failures import handle_run_failure
 from order_ops.orchestration.ops.intake import apply_order_events
@@ -48,6 +49,15 @@ def expire_orders_job() -> None:
 def handle_run_failure_job() -> None:
     """Requested by the run-failure sensor."""
     handle_run_failure()
+
+
+@dg.job(
+    description="Dead letters: replay or discard them; a dry run unless told otherwise.",
+    tags=_tags("platform", _MONEY, 3600),
+)
+def dead_letters_job() -> None:
+    """From the UI: the launchpad has the config."""
+    handle_dead_letters()
 
 
 reconcile_payments_job = dg.define_asset_job(

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from sqlalchemy import Engine
 
-from order_ops.jobs.apply_events import Worker
+from order_ops.jobs.apply_lanes import Worker, worker
 from order_ops.jobs.expiry_acts import Expirer
 from order_ops.jobs.provider_clients import ProviderClients
 from order_ops.mapping import Mapping, load_mapping
-from order_ops.messaging.codec import Codec
 from order_ops.settings import Settings, get_settings
 from order_ops.store.engine import engine
 
@@ -47,8 +46,7 @@ class OrderOps(dg.ConfigurableResource["OrderOps"]):
 
     def worker(self, run_id: str) -> Worker:
         """Who applies events in this run."""
-        codec = Codec(self.mapping.events, self.settings.message_limit_bytes)
-        return Worker(self.pool, codec, self.settings, self.mapping, run_id)
+        return worker(self.settings, run_id)
 
     def expirer(self, run_id: str) -> Expirer:
         """Who expires orders in this run."""

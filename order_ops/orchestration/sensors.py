@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from order_ops.jobs import reconciliation_days
+from order_ops.jobs import reconciliation_days, replays
 from order_ops.jobs.apply_events import has_due, is_being_applied
+from order_ops.jobs.run_failures import REPLAY_OF
 from order_ops.orchestration.jobs import (
     apply_order_events_job,
+    expire_orders_job,
     handle_run_failure_job,
     reconcile_payments_job,
 )
@@ -97,4 +99,53 @@ def run_failure_sensor(context: dg.RunFailureSensorContext) -> dg.RunRequest | d
         return dg.SkipReason("the handler's own failure is handled by its next run")
     return dg.RunRequest(
         run_key=f"failure:{context.dagster_run.run_id}", job_name=handle_run_failure_job.name
+    )
+
+
+_JOBS = (apply_order_events_job, expire_orders_job, handle_run_failure_job, reconcile_payments_job)
+_PARTITION = "dagster/partition"
+_REQUEST = "order_ops/replay"
+_ENDS = {
+    dg.DagsterRunStatus.SUCCESS: (True, "succeeded"),
+    dg.DagsterRunStatus.FAILURE: (True, "failed again: it has a letter of its own"),
+    dg.DagsterRunStatus.CANCELED: (False, "was cancelled"),
+}
+
+
+@dg.sensor(
+    name="replay_sensor",
+    jobs=list(_JOBS),
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Dead letters of runs that are being replayed -> launch them, once each.",
+)
+def replay_sensor(
+    context: dg.SensorEvaluationContext, order_ops: OrderOps
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """A letter is one run key: asked for at every tick, launched once, until it has ended."""
+    due = replays.launches(order_ops.pool)
+    if not due:
+        yield dg.SkipReason("no run is to be launched again")
+    for launch in due:
+        runs = context.instance.get_runs(
+            filters=dg.RunsFilter(tags={_REQUEST: launch.key}), limit=1
+        )
+        replayed, why = _ENDS.get(runs[0].status, (None, "")) if runs else (None, "")
+        if launch.job not in {job.name for job in _JOBS}:
+            replayed, why = False, f"no job {launch.job} is there to be launched"
+        if replayed is not None:
+            replays.launch_ended(order_ops.pool, launch.letter_id, replayed=replayed, why=why)
+        elif not runs:
+            yield _launched_again(launch)
+
+
+def _launched_again(launch: replays.Launch) -> dg.RunRequest:
+    """As the run that failed was, but for the tags that Dagster gave it."""
+    own = {name: value for name, value in launch.tags.items() if "dagster/" not in name}
+    return dg.RunRequest(
+        run_key=launch.key,
+        job_name=launch.job,
+        run_config=launch.config,
+        partition_key=launch.tags.get(_PARTITION),
+        tags={**own, REPLAY_OF: str(launch.letter_id), _REQUEST: launch.key},
     )

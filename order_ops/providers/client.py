@@ -6,7 +6,7 @@ what to do about the answer, is decided in `order_ops.domain`; retries are the
 caller's. Reading the provider's files belongs to the report readers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from order_ops.domain.failures import ClassifiedError, FailureKind
 
 if TYPE_CHECKING:
-    from stripe import StripeError
+    from stripe import StripeError, StripeObject
 
 
 class PaymentStatus(StrEnum):
@@ -45,6 +45,26 @@ class ProviderPayment:
     order_ref: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderRefund:
+    """A refund as the provider sees it: pending, succeeded, failed, canceled or unknown."""
+
+    ref: str
+    status: str
+    amount_minor: int = 0
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDispute:
+    """A dispute as the provider sees it: open, won, lost, withdrawn or unknown."""
+
+    ref: str
+    status: str
+    amount_minor: int = 0
+    currency: str = ""
+
+
 class ProviderError(ClassifiedError):
     """The provider could not be asked, or refused; `request_id` is for its support."""
 
@@ -58,6 +78,18 @@ class ProviderClient(Protocol):
 
     def payments_of_order(self, order_ref: str, known_refs: Iterable[str]) -> list[ProviderPayment]:
         """Each payment of the order: those we know of (unknown ones too), and any others."""
+        ...
+
+    def payment(self, ref: str) -> ProviderPayment:
+        """One payment; unknown, when the provider has none of that id."""
+        ...
+
+    def refund(self, ref: str) -> ProviderRefund:
+        """One refund; unknown, when the provider has none of that id."""
+        ...
+
+    def dispute(self, ref: str) -> ProviderDispute:
+        """One dispute; unknown, when the provider has none of that id."""
         ...
 
     def cancel(self, payment_ref: str, idempotency_key: str) -> ProviderPayment:
@@ -89,12 +121,17 @@ class StripePayments:
         import stripe  # noqa: PLC0415 - half a second, paid only by those who ask
 
         self._http = stripe.RequestsClient(timeout=(connect_timeout_s, read_timeout_s))
-        self._intents = stripe.StripeClient(
+        api = stripe.StripeClient(
             api_key,
             base_addresses={"api": api_base} if api_base else None,
             http_client=self._http,
             max_network_retries=0,  # the policy is ours: domain.failures
-        ).v1.payment_intents
+        ).v1
+        self._intents, self._refunds, self._disputes = (
+            api.payment_intents,
+            api.refunds,
+            api.disputes,
+        )
         self._error: type[StripeError] = stripe.StripeError
         self._order_key = order_key
 
@@ -114,7 +151,7 @@ class StripePayments:
         Known payments are fetched one by one, since Stripe's search may lag by
         a minute, in an outage by an hour; it is there for those we never heard of.
         """
-        seen = {ref: self._fetch(ref) for ref in known_refs}
+        seen = {ref: self.payment(ref) for ref in known_refs}
         for payment in self._search(order_ref):
             seen.setdefault(payment.ref, payment)
         return list(seen.values())
@@ -136,12 +173,35 @@ class StripePayments:
             raise _classified(error) from error
         return self._payment(intent.to_dict())
 
-    def _fetch(self, ref: str) -> ProviderPayment:
+    def payment(self, ref: str) -> ProviderPayment:
+        """See ProviderClient."""
+        found = self._retrieve(self._intents.retrieve, ref)
+        return (
+            ProviderPayment(ref, PaymentStatus.UNKNOWN) if found is None else self._payment(found)
+        )
+
+    def refund(self, ref: str) -> ProviderRefund:
+        """See ProviderClient."""
+        found = self._retrieve(self._refunds.retrieve, ref)
+        if found is None:
+            return ProviderRefund(ref, "unknown")
+        status = "pending" if found["status"] == "requires_action" else found["status"]
+        return ProviderRefund(ref, status, found["amount"], found["currency"].upper())
+
+    def dispute(self, ref: str) -> ProviderDispute:
+        """See ProviderClient."""
+        found = self._retrieve(self._disputes.retrieve, ref)
+        if found is None:
+            return ProviderDispute(ref, "unknown")
+        status = _DISPUTE_ENDS.get(found["status"], "open")
+        return ProviderDispute(ref, status, found["amount"], found["currency"].upper())
+
+    def _retrieve(self, ask: "Callable[[str], StripeObject]", ref: str) -> dict[str, Any] | None:
         try:
-            return self._payment(self._intents.retrieve(ref).to_dict())
+            return ask(ref).to_dict()
         except self._error as error:
             if _code(error) == "resource_missing":
-                return ProviderPayment(ref, PaymentStatus.UNKNOWN)
+                return None
             raise _classified(error) from error
 
     def _search(self, order_ref: str) -> list[ProviderPayment]:
@@ -176,6 +236,15 @@ _STATUSES = {
     "canceled": PaymentStatus.CANCELED,
 }
 """Stripe's statuses of a payment intent (docs.stripe.com/api/payment_intents/object)."""
+
+
+_DISPUTE_ENDS = {
+    "won": "won",
+    "lost": "lost",
+    "warning_closed": "withdrawn",
+    "prevented": "withdrawn",
+}
+"""Stripe's statuses of a dispute that has ended (docs.stripe.com/api/disputes/object)."""
 
 
 def _code(error: "StripeError") -> str | None:

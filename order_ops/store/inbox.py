@@ -90,7 +90,10 @@ def _park_conflicts(conn: Connection) -> int:
 
 
 def _letters(conn: Connection, ids: dict[str, int], batch: Sequence[Staged]) -> None:
-    rows = {row.message_id: row for row in reversed(batch) if row.message_id in ids}
+    rows: dict[str, Staged] = {}
+    for row in batch:
+        if row.message_id in ids:
+            rows.setdefault(row.message_id, row)
     add_dead_letters(
         conn,
         [

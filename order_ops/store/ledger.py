@@ -1,6 +1,6 @@
 """The ledger of orders: loading orders whole, and saving what happened to them.
 
-Saving writes history, state, payments, refunds, stock, outbox and alerts in the
+Saving writes history, state, payments, refunds, disputes, stock, outbox and alerts in the
 caller's transaction, set-based over many orders.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from order_ops.domain.failures import ClassifiedError, FailureKind
-from order_ops.domain.orders import Change, Order, Payment, Refund, State
+from order_ops.domain.orders import Change, Dispute, Order, Payment, Refund, State
 from order_ops.store import outbox
 from order_ops.store.engine import Connection
 from order_ops.store.letters import Alert, raise_alerts
@@ -57,6 +57,7 @@ def load(conn: Connection, lanes: Sequence[Key]) -> dict[Key, Order]:
             version=row.version,
             expires_at=row.expires_at,
             stock_held=row.stock_held,
+            shop_state=State(row.shop_state) if row.shop_state else None,
         )
     if found:
         _load_parts(conn, keys(found), found)
@@ -77,6 +78,10 @@ def _load_parts(conn: Connection, arrays: dict[str, list[str]], found: dict[Key,
             row.currency,
             row.status,
             row.settled_at,
+        )
+    for row in sql.load_disputes(conn, **arrays):
+        found[row.tenant_id, row.order_id].disputes[row.dispute] = Dispute(
+            **{name: getattr(row, name) for name in Dispute.__dataclass_fields__}
         )
     for row in sql.load_reservations(conn, **arrays):
         found[row.tenant_id, row.order_id].reservations[row.sku] = row.quantity
@@ -121,16 +126,18 @@ def _history(touched: Sequence[Touched]) -> dict[str, list[Any]]:
 
 def _orders(touched: Sequence[Touched]) -> dict[str, list[Any]]:
     plain = ("state", "version", "currency", "total_minor", "created_at", "expires_at")
-    arrays = columns([one.order for one in touched], "order_id", "stock_held", *plain)
+    more = ("stock_held", "shop_state")
+    arrays = columns([one.order for one in touched], "order_id", *more, *plain)
     arrays["tenant_id"] = [one.order.tenant for one in touched]
     arrays["read_version"] = [one.read_version for one in touched]
     return arrays
 
 
 def _save_parts(conn: Connection, touched: Sequence[Touched]) -> None:
-    """Payments, refunds and stock of the touched orders."""
+    """Payments, refunds, disputes and stock of the touched orders."""
     payments = [_keyed(one, p) for one in touched for p in one.order.payments.values()]
     refunds = [_keyed(one, r) for one in touched for r in one.order.refunds.values()]
+    disputes = [_keyed(one, d) for one in touched for d in one.order.disputes.values()]
     stock = [
         {
             "tenant_id": one.order.tenant,
@@ -146,11 +153,13 @@ def _save_parts(conn: Connection, touched: Sequence[Touched]) -> None:
         sql.save_payments(conn, **columns(payments, *payments[0]))
     if refunds:
         sql.save_refunds(conn, **columns(refunds, *refunds[0]))
+    if disputes:
+        sql.save_disputes(conn, **columns(disputes, *disputes[0]))
     if stock:
         sql.save_reservations(conn, **columns(stock, *stock[0]))
 
 
-def _keyed(one: Touched, part: Payment | Refund) -> dict[str, Any]:
+def _keyed(one: Touched, part: Payment | Refund | Dispute) -> dict[str, Any]:
     values = {name: getattr(part, name) for name in part.__dataclass_fields__}
     return {"tenant_id": one.order.tenant, "order_id": one.order.order_id, **values}
 

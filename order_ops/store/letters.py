@@ -1,7 +1,9 @@
 """Dead letters and alerts: rows written in the transaction of the fact they speak of.
 
 A dead letter always comes with its alert; one open alert per fingerprint, so
-that a burst of one cause wakes a person once. Amounts are minor units.
+that a burst of one cause wakes a person once, and it ends with the last letter
+of that cause. Amounts are minor units. What people do with dead letters is
+`order_ops.jobs.dead_letters`.
 """
 
 from collections.abc import Sequence
@@ -9,13 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from order_ops.domain.failures import FailureKind
+from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection
 from order_ops.store.queries import columns, ops
+from order_ops.store.queries import letters as sql
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Something that could not be done: an event, or a run."""
+    """Something that could not be done: an event, or a run.
+
+    Attributes:
+        origin_id: the inbox row's id, or the run's.
+        holds: later events of its producer about its order wait for it.
+        replay_of: the letter whose replay failed and opened this one.
+    """
 
     origin: Literal["event", "run"]
     origin_id: str
@@ -31,6 +41,8 @@ class DeadLetter:
     order_id: str | None = None
     amount_minor: int | None = None
     currency: str | None = None
+    holds: bool = False
+    replay_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +64,31 @@ def add_dead_letters(conn: Connection, letters: Sequence[DeadLetter]) -> None:
     if not letters:
         return
     names = tuple(DeadLetter.__dataclass_fields__)
-    ops.add_dead_letters(conn, **columns(letters, *names))
+    sql.add_dead_letters(conn, **columns(letters, *names))
     raise_alerts(conn, [_alert(letter) for letter in letters])
+
+
+def review(
+    conn: Connection,
+    letter: Any,
+    state: Literal["open", "replaying", "replayed", "discarded"],
+    actor: Actor,
+) -> None:
+    """Record what was done about a letter that is locked; its alert ends with its cause."""
+    sql.review(conn, id=letter.id, state=state, reviewer=actor.name, reason=actor.reason)
+    settled = sql.settled_fingerprints(conn, fingerprints=[letter.fingerprint])
+    keys = [_alert_key(row.fingerprint) for row in settled]
+    if keys:
+        ops.resolve_alerts(conn, dedupe_keys=keys)
+
+
+def subject(letter_id: int) -> str:
+    """What a letter is called in the audit."""
+    return f"dead_letter:{letter_id}"
+
+
+def _alert_key(cause: str) -> str:
+    return f"dead_letter:{cause}"
 
 
 def raise_alerts(conn: Connection, alerts: Sequence[Alert]) -> None:
@@ -65,7 +100,7 @@ def raise_alerts(conn: Connection, alerts: Sequence[Alert]) -> None:
 def _alert(letter: DeadLetter) -> Alert:
     money = letter.amount_minor is not None
     return Alert(
-        dedupe_key=f"dead_letter:{letter.fingerprint}",
+        dedupe_key=_alert_key(letter.fingerprint),
         severity="critical" if money or letter.origin == "run" else "warning",
         title=f"Dead letter: {letter.name}: {letter.error}"[:300],
         detail={"origin": letter.origin, "id": letter.origin_id, "category": letter.category},

@@ -21,6 +21,7 @@ def _load(name: str) -> Any:
 intake = _load("intake")
 orders = _load("orders")
 ops = _load("ops")
+letters = _load("letters")
 recon = _load("recon")
 
 

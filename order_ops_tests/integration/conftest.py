@@ -22,7 +22,8 @@ from order_ops.devstack import broker as rabbitmq
 from order_ops.devstack import postgres as postgresql
 from order_ops.devstack.broker_node import INSTALL_HINT, find_rabbitmq, node
 from order_ops.domain.messages import Message
-from order_ops.jobs.apply_events import Applied, Worker, apply_due_events
+from order_ops.jobs.apply_events import Applied, apply_due_events
+from order_ops.jobs.apply_lanes import Worker
 from order_ops.jobs.consume import store_messages
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.messaging import topology

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from order_ops.devstack.services import prepare_dagster_home
+from order_ops.domain.messages import Message
 from order_ops.jobs import apply_events
 from order_ops.jobs.reconciliation_days import AccountDay, mark
 from order_ops.settings import get_settings
@@ -39,10 +40,14 @@ def defs(shop: Shop) -> dg.Definitions:
 
 
 def _run(
-    defs: dg.Definitions, instance: dg.DagsterInstance, job: str, partition: str | None = None
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    partition: str | None = None,
+    **more: Any,
 ) -> dg.ExecuteInProcessResult:
     return defs.resolve_job_def(job).execute_in_process(
-        instance=instance, partition_key=partition, raise_on_error=False
+        instance=instance, partition_key=partition, raise_on_error=False, **more
     )
 
 
@@ -212,3 +217,86 @@ def test_settings_are_validated_when_the_definitions_load(
     assert loaded.returncode != 0
     assert "ORDER_OPS_DATABASE_URL: is not set" in loaded.stderr
     get_settings.cache_clear()
+
+
+def _dlq(
+    defs: dg.Definitions, instance: dg.DagsterInstance, **config: Any
+) -> dict[str, dg.MetadataValue[Any]]:
+    run_config = {"ops": {"handle_dead_letters": {"config": config}}}
+    result = _run(defs, instance, "dead_letters_job", run_config=run_config)
+    assert result.success
+    (event,) = [e for e in result.all_events if e.is_successful_output]
+    return dict(event.step_output_data.metadata)
+
+
+def test_dead_letters_are_replayed_from_the_ui_after_a_look(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    shop.stage(Message(b"{", "order.created", {}), Message(b"{ ", "order.created", {}))
+    looked = _dlq(defs, instance, action="discard", name="order.created")
+    assert "would_discarded" in str(looked["became"].value)
+    assert shop.one("SELECT count(*) FROM ops.dead_letter WHERE state = 'open'") == 2
+    wanted = {"action": "discard", "name": "order.created", "dry_run": False}
+    refused = _dlq(defs, instance, **wanted)
+    assert "say who you are and why" in str(refused["refused"].value)
+    named = {"by": "ana", "reason": "not ours", "expect": looked["expect"].value}
+    done = _dlq(defs, instance, **wanted, **named)
+    assert (done["letters"].value, done["refused_or_failed"].value) == (2, 0)
+    assert shop.one("SELECT count(*) FROM ops.audit WHERE actor = 'ana'") == 2
+    assert instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])) == 0
+
+
+def test_a_failed_run_is_launched_again_once_and_its_letter_ends_with_it(
+    shop: Shop,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError(FAILING)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
+        config = {"ops": {"find_due_orders": {"config": {"limit": 7}}}}
+        failed = _run(defs, instance, "expire_orders_job", run_config=config)
+    _run(defs, instance, "handle_run_failure_job")
+    letter = shop.rows("SELECT id, origin_id, state FROM ops.dead_letter")[0]
+    assert (letter.origin_id, letter.state) == (failed.run_id, "open")
+
+    done = _dlq(defs, instance, ids=[letter.id], dry_run=False, by="ana", reason="mended")
+    assert "requested" in str(done["became"].value)
+    (request,) = _asked_for(instance)
+    assert (request.job_name, request.run_config) == ("expire_orders_job", config)
+    (same,) = _asked_for(instance)
+    assert same.run_key == request.run_key, "until the run is there: one key, one run"
+
+    again = _run(defs, instance, "expire_orders_job", run_config=config, tags=request.tags)
+    assert again.success
+    assert _asked_for(instance) == []
+    assert shop.one("SELECT state FROM ops.dead_letter") == "replayed"
+
+
+def test_a_launched_run_that_fails_again_has_a_letter_linked_to_the_first(
+    shop: Shop,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError(FAILING)
+
+    monkeypatch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
+    _run(defs, instance, "expire_orders_job")
+    _run(defs, instance, "handle_run_failure_job")
+    first = shop.one("SELECT id FROM ops.dead_letter")
+    _dlq(defs, instance, ids=[first], dry_run=False, by="ana", reason="again")
+    (request,) = _asked_for(instance)
+    _run(defs, instance, "expire_orders_job", tags=request.tags)
+    _run(defs, instance, "handle_run_failure_job")
+    assert _asked_for(instance) == []
+    letters = shop.rows("SELECT state, replay_of FROM ops.dead_letter ORDER BY id")
+    assert letters == [("replayed", None), ("open", first)]
+
+
+def _asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    return list(_tick(instance, "replay_sensor").run_requests or [])

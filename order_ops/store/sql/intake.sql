@@ -145,9 +145,17 @@ WITH lost AS (
 SELECT count(*) FROM lost;
 
 -- name: lane_events
--- `attempts` with the one that is being made; `due`: it may be tried.
+-- `attempts` with the one that is being made; `due`: it may be tried; `held`: an open dead
+-- letter about money comes before it.
 SELECT id, message_id, tenant_id, order_id, producer, sequence, event_type, routing_key, body,
-    headers, received_at, attempts + 1 AS attempts, correlation_id, next_at <= now() AS due
+    headers, received_at, attempts + 1 AS attempts, correlation_id, next_at <= now() AS due,
+    EXISTS (
+        SELECT 1 FROM ops.dead_letter letter
+        JOIN intake.inbox head ON head.id = letter.origin_id::bigint
+        WHERE letter.holds AND letter.state = 'open' AND letter.tenant_id = inbox.tenant_id
+            AND letter.order_id = inbox.order_id AND head.producer = inbox.producer
+            AND (COALESCE(head.sequence, 0), head.id) < (COALESCE(inbox.sequence, 0), inbox.id)
+    ) AS held
 FROM intake.inbox
 WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
     AND state IN ('pending', 'retry')
@@ -157,11 +165,36 @@ ORDER BY id;
 -- Only under hold_claim.
 UPDATE intake.inbox SET state = outcome.state, note = outcome.note,
     attempts = outcome.attempts, last_run_id = :run_id,
-    next_at = now() + make_interval(secs => outcome.delay_s),
+    next_at = COALESCE(now() + make_interval(secs => outcome.delay_s), 'infinity'),
     settled_at = CASE WHEN outcome.state = 'retry' THEN NULL ELSE now() END
 FROM unnest(:id::bigint[], :state::text[], :note::text[], :attempts::int[], :delay_s::float8[])
     AS outcome(id, state, note, attempts, delay_s)
 WHERE inbox.id = outcome.id;
+
+-- name: lock_row^
+SELECT * FROM intake.inbox WHERE id = :id FOR UPDATE;
+
+-- name: other_row$
+SELECT id FROM intake.inbox WHERE source = :source AND message_id = :message_id AND id <> :id;
+
+-- name: stage_again!
+-- A dead letter's row, as it is read now; `sha256` stays that of the message as it came, so
+-- that a copy of it is still a copy.
+UPDATE intake.inbox SET message_id = :message_id, tenant_id = :tenant_id, order_id = :order_id,
+    producer = :producer, sequence = :sequence, event_type = :event_type, body = :body,
+    occurred_at = :occurred_at, state = 'pending', attempts = 0, next_at = now(), note = NULL,
+    settled_at = NULL
+WHERE id = :id;
+
+-- name: settle_letter_row!
+UPDATE intake.inbox SET state = :state, note = :note, settled_at = now()
+WHERE id = :id AND state = 'parked';
+
+-- name: let_go!
+-- The events that waited for a dead letter; another one before them holds them again.
+UPDATE intake.inbox SET next_at = now()
+WHERE tenant_id = :tenant_id AND order_id = :order_id AND producer = :producer
+    AND state = 'retry' AND next_at = 'infinity';
 
 -- name: count_by_state
 SELECT state, count(*) AS messages, sum(copies) AS copies FROM intake.inbox

@@ -1,4 +1,4 @@
--- Outbox, alerts, dead letters, acts and leases: written with the fact they speak of.
+-- Outbox, alerts, audit, acts and leases: written with the fact they speak of.
 
 -- name: add_outbox!
 INSERT INTO ops.outbox (message_id, tenant_id, order_id, routing_key, body, headers)
@@ -22,17 +22,16 @@ SELECT * FROM unnest(:dedupe_key::text[], :severity::text[], :title::text[],
     :currency::text[])
 ON CONFLICT (dedupe_key) WHERE resolved_at IS NULL DO NOTHING;
 
--- name: add_dead_letters!
-INSERT INTO ops.dead_letter (origin, origin_id, tenant_id, order_id, name, payload, headers,
-    category, error, stack, attempts, fingerprint, amount_minor, currency)
-SELECT * FROM unnest(:origin::text[], :origin_id::text[], :tenant_id::text[], :order_id::text[],
-    :name::text[], :payload::bytea[], :headers::text[]::jsonb[], :category::text[],
-    :error::text[], :stack::text[], :attempts::int[], :fingerprint::text[],
-    :amount_minor::bigint[], :currency::text[])
-ON CONFLICT (origin, origin_id) DO NOTHING;
+-- name: resolve_alerts!
+UPDATE ops.alert SET resolved_at = now()
+WHERE dedupe_key = ANY (:dedupe_keys::text[]) AND resolved_at IS NULL;
 
--- name: handled_failures
-SELECT origin_id FROM ops.dead_letter WHERE origin = 'run' AND origin_id = ANY (:run_ids::text[]);
+-- name: add_audit!
+INSERT INTO ops.audit (actor, action, subject, reason, detail)
+VALUES (:actor, :action, :subject, :reason, :detail::jsonb);
+
+-- name: audit_of
+SELECT at, actor, action, reason, detail FROM ops.audit WHERE subject = :subject ORDER BY id;
 
 -- name: plan_act^
 -- One act per order and version: the same facts never lead to a second one.

@@ -14,6 +14,10 @@ WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_
 SELECT * FROM orders.refunds
 WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]));
 
+-- name: load_disputes
+SELECT * FROM orders.disputes
+WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]));
+
 -- name: load_reservations
 SELECT * FROM orders.reservations
 WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]));
@@ -28,17 +32,17 @@ SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :version::bigint[], 
 -- name: save_orders!
 -- Guarded: only where the version is still the one that was read.
 INSERT INTO orders.orders AS known (tenant_id, order_id, state, version, currency, total_minor,
-    created_at, expires_at, stock_held)
+    created_at, expires_at, stock_held, shop_state)
 SELECT tenant_id, order_id, state, version, currency, total_minor, created_at, expires_at,
-    stock_held
+    stock_held, shop_state
 FROM unnest(:tenant_id::text[], :order_id::text[], :state::text[], :version::bigint[],
     :currency::text[], :total_minor::bigint[], :created_at::timestamptz[],
-    :expires_at::timestamptz[], :stock_held::bool[])
+    :expires_at::timestamptz[], :stock_held::bool[], :shop_state::text[])
     AS given(tenant_id, order_id, state, version, currency, total_minor, created_at, expires_at,
-        stock_held)
+        stock_held, shop_state)
 ON CONFLICT (tenant_id, order_id) DO UPDATE SET state = excluded.state,
     version = excluded.version, expires_at = excluded.expires_at,
-    stock_held = excluded.stock_held, updated_at = now()
+    stock_held = excluded.stock_held, shop_state = excluded.shop_state, updated_at = now()
 WHERE (known.tenant_id, known.order_id, known.version) IN (
     SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :read_version::bigint[]));
 
@@ -58,6 +62,17 @@ SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :refund::text[], :pa
     :settled_at::timestamptz[])
 ON CONFLICT (tenant_id, order_id, refund) DO UPDATE SET status = excluded.status,
     settled_at = excluded.settled_at, updated_at = now();
+
+-- name: save_disputes!
+INSERT INTO orders.disputes (tenant_id, order_id, dispute, payment, account, amount_minor,
+    currency, reason, status, respond_by, opened_at, closed_at)
+SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :dispute::text[], :payment::text[],
+    :account::text[], :amount_minor::bigint[], :currency::text[], :reason::text[],
+    :status::text[], :respond_by::timestamptz[], :opened_at::timestamptz[],
+    :closed_at::timestamptz[])
+ON CONFLICT (tenant_id, order_id, dispute) DO UPDATE SET status = excluded.status,
+    amount_minor = excluded.amount_minor, reason = excluded.reason,
+    respond_by = excluded.respond_by, closed_at = excluded.closed_at, updated_at = now();
 
 -- name: save_reservations!
 INSERT INTO orders.reservations (tenant_id, order_id, sku, quantity, state)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, INT8RANGE
 
 from order_ops.store.tables.columns import (
     document,
@@ -73,6 +74,8 @@ inbox = Table(
         "id",
         postgresql_where=text("state IN ('pending', 'retry')"),
     ),
+    Index("ix_inbox_received", "received_at", postgresql_using="brin"),
+    Index("ix_inbox_settled", "settled_at", postgresql_using="brin"),
     comment="Every message that was ever taken in, byte for byte, once per id.",
     schema="intake",
 )
@@ -101,5 +104,46 @@ suspect = Table(
     moment("since", now=True),
     PrimaryKeyConstraint("tenant_id", "order_id"),
     comment="Lanes whose last claim was lost with its worker: each is tried alone.",
+    schema="intake",
+)
+
+sequence = Table(
+    "sequence",
+    metadata,
+    words("source"),
+    words("tenant_id"),
+    words("producer"),
+    Column("seen", INT8MULTIRANGE, nullable=False),
+    moment("updated_at", now=True),
+    PrimaryKeyConstraint("source", "tenant_id", "producer"),
+    comment="Which numbers of each producer have come.",
+    schema="intake",
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    words("source"),
+    words("tenant_id"),
+    words("producer"),
+    Column("numbers", INT8RANGE, nullable=False),
+    moment("found_at", null=False),
+    PrimaryKeyConstraint("source", "tenant_id", "producer", "numbers"),
+    comment="Numbers of a producer that have not come, though a later one has.",
+    schema="intake",
+)
+
+hour = Table(
+    "hour",
+    metadata,
+    words("source"),
+    moment("hour", null=False),
+    *(number(name) for name in ("received", "copies", "pending", "done", "parked", "skipped")),
+    *(number(name) for name in ("discarded", "missing", "to_publish", "published")),
+    moment("updated_at", now=True),
+    PrimaryKeyConstraint("source", "hour"),
+    comment="The ledger of messages: what came in an hour, and what became of it. `missing`: "
+    "numbers of producers found missing in that hour, and still missing. `to_publish`, "
+    "`published`: messages of our own written in that hour, and those the broker confirmed.",
     schema="intake",
 )

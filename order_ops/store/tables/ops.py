@@ -1,6 +1,19 @@
 """Ops: what the jobs need to be right."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from order_ops.store.tables.columns import (
     document,
@@ -11,6 +24,8 @@ from order_ops.store.tables.columns import (
     one_of,
     words,
 )
+
+_UNSETTLED = "state IN ('open', 'replaying')"
 
 outbox = Table(
     "outbox",
@@ -71,6 +86,7 @@ dead_letter = Table(
     words("order_id", null=True),
     words("name"),
     Column("payload", LargeBinary, nullable=True),
+    Column("edited", LargeBinary, nullable=True),
     document("headers"),
     words("category"),
     words("error"),
@@ -79,15 +95,43 @@ dead_letter = Table(
     words("fingerprint"),
     number("amount_minor", null=True),
     words("currency", null=True),
+    Column("holds", Boolean, nullable=False, server_default=text("false")),
+    Column("replay_of", BigInteger, ForeignKey("ops.dead_letter.id"), nullable=True),
     words("state", default="open"),
     words("reviewer", null=True),
+    words("reason", null=True),
     moment("created_at", now=True),
     moment("reviewed_at"),
-    UniqueConstraint("origin", "origin_id"),
+    UniqueConstraint("origin", "origin_id", "replay_of", postgresql_nulls_not_distinct=True),
     one_of("origin", "event", "run"),
     one_of("state", "open", "replaying", "replayed", "discarded"),
+    CheckConstraint("(state = 'open') = (reviewed_at IS NULL)", name="reviewed_at"),
     Index("ix_dead_letter_fingerprint", "fingerprint"),
-    comment="Events and runs that could not be done, with payload, error and stack.",
+    Index("ix_dead_letter_unsettled", "id", postgresql_where=text(_UNSETTLED)),
+    Index(
+        "ix_dead_letter_holds",
+        "tenant_id",
+        "order_id",
+        postgresql_where=text("holds AND state = 'open'"),
+    ),
+    comment="Events and runs that could not be done, with payload, error and stack. `holds`: "
+    "later events of its producer about the order wait. `replay_of`: the letter whose replay "
+    "failed and opened this one.",
+    schema="ops",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    identity(),
+    moment("at", now=True),
+    words("actor"),
+    words("action"),
+    words("subject"),
+    words("reason"),
+    document("detail"),
+    Index("ix_audit_subject", "subject"),
+    comment="What people did, to what, and why they said they did it.",
     schema="ops",
 )
 

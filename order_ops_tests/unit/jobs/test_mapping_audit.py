@@ -41,7 +41,7 @@ def test_a_foreign_type_is_a_key_of_its_event() -> None:
     routing = {f"legacy.{name}": "normal" for name in EVENT_TYPES}
     types = {f"legacy.{name}": name for name in EVENT_TYPES}
     assert told(events("routing_key", routing=routing, types=types)) == ""
-    assert told(events("routing_key", routing=routing)).count("nothing handles") == 7
+    assert told(events("routing_key", routing=routing)).count("nothing handles") == len(EVENT_TYPES)
 
 
 def test_keys_of_another_language_are_not_guessed_at() -> None:
@@ -52,8 +52,9 @@ def test_keys_of_another_language_are_not_guessed_at() -> None:
 def test_a_pattern_hears_what_it_matches() -> None:
     assert told(events(routing={"#": "normal"})) == ""
     shop = events(routing={"order.*": "normal", "payment.#": "critical"})
-    assert told(shop).count("no routing key leads to refund.") == 2
-    assert told(shop).count("\n") == 1
+    unheard = [name for name in EVENT_TYPES if name.startswith(("refund.", "dispute."))]
+    assert [f"no routing key leads to {name}" in told(shop) for name in unheard] == [True] * 5
+    assert told(shop).count("\n") == 4
 
 
 def test_a_constant_type_leaves_the_others_unheard() -> None:

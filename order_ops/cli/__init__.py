@@ -1,0 +1,25 @@
+"""The command line: every command, thin. What a command does is in `jobs` or `devstack`."""
+
+import typer
+
+from order_ops.cli import dlq, doctor, files, system
+
+app = typer.Typer(
+    name="order-ops",
+    help="Background jobs of an order service that have to be right.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    system.up,
+    system.demo,
+    system.migrate,
+    system.consume,
+    system.relay,
+    doctor.doctor,
+    files.ingest,
+    files.reconcile,
+):
+    app.command()(command)
+app.add_typer(dlq.app, name="dlq")

@@ -1,0 +1,138 @@
+"""How dead letters look on a terminal: tables, and one letter whole."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from order_ops.jobs.dead_letters import Story
+
+_HEX_SHOWN = 512
+_ROW = 16
+
+
+def letters_table(letters: Sequence[Any]) -> Table | str:
+    """One line per letter."""
+    if not letters:
+        return "No dead letter."
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("id", "right"), ("since", "left"), ("what", "left"), ("order", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("at stake", justify="right")
+    for name in ("state", "group", "error"):
+        table.add_column(name, overflow="ellipsis", no_wrap=name == "error")
+    for one in letters:
+        table.add_row(
+            str(one.id),
+            one.created_at.strftime("%Y-%m-%d %H:%M"),
+            f"{one.origin} {one.name}",
+            one.order_id or "",
+            money(one.amount_minor, one.currency),
+            one.state,
+            one.fingerprint,
+            Text(one.error.splitlines()[0] if one.error else ""),
+        )
+    return table
+
+
+def groups_table(groups: Sequence[Any]) -> Table | str:
+    """One line per cause."""
+    if not groups:
+        return "No open dead letter."
+    table = Table(box=None, pad_edge=False)
+    for name in ("group", "letters", "first", "last", "at stake", "what", "error"):
+        right = name in {"letters", "at stake"}
+        table.add_column(name, justify="right" if right else "left", no_wrap=name == "error")
+    for one in groups:
+        table.add_row(
+            one.fingerprint,
+            str(one.letters),
+            one.first_at.strftime("%Y-%m-%d %H:%M"),
+            one.last_at.strftime("%Y-%m-%d %H:%M"),
+            ", ".join(money(amount, currency) for currency, amount in (one.money or {}).items()),
+            f"{'/'.join(one.origins)} {one.name}",
+            Text(one.error.splitlines()[0] if one.error else ""),
+        )
+    return table
+
+
+def money(amount_minor: int | None, currency: str | None) -> str:
+    """An amount for people; nothing when there is none."""
+    from order_ops.domain.money import format_minor  # noqa: PLC0415 - babel, 0.1 s
+
+    return "" if amount_minor is None or currency is None else format_minor(amount_minor, currency)
+
+
+def tell_story(console: Console, story: "Story") -> None:
+    """A letter whole: what it is, why it failed, what was done about it, its body."""
+    one = story.letter
+    facts = {
+        "what": f"{one.origin} {one.name}",
+        "state": _state(one),
+        "of": f"inbox row {one.origin_id}" if one.origin == "event" else f"run {one.origin_id}",
+        "order": f"{one.order_id} of {one.tenant_id}" if one.order_id else "",
+        "at stake": money(one.amount_minor, one.currency),
+        "since": one.created_at.isoformat(timespec="seconds"),
+        "attempts": str(one.attempts),
+        "category": one.category,
+        "group": one.fingerprint,
+        "holds": "later events of its producer about this order wait" if one.holds else "",
+        "replay of": f"letter {one.replay_of}" if one.replay_of else "",
+        "replayed as": ", ".join(f"letter {new.id} ({new.state})" for new in story.replays),
+        "headers": json.dumps(one.headers) if one.headers else "",
+    }
+    console.print(Text(f"Dead letter {one.id}: {one.error}", "bold"), soft_wrap=True)
+    for name, value in facts.items():
+        if value:
+            console.print(Text.assemble((f"{name:>12}  ", "dim"), value), soft_wrap=True)
+    for done in story.audit:
+        when = done.at.isoformat(timespec="seconds")
+        line = f"{when} {done.actor}: {done.action}: {done.reason} {json.dumps(done.detail)}"
+        console.print(Text.assemble((f"{'done':>12}  ", "dim"), line), soft_wrap=True)
+    if one.payload is not None:
+        console.print(Text("\nThe message, as it came:", "bold"))
+        console.print(readable(bytes(one.payload)))
+    if one.edited is not None:
+        console.print(Text("\nThe message, as it would be replayed (edited):", "bold"))
+        console.print(readable(bytes(one.edited)))
+    if one.stack:
+        console.print(Text("\nThe stack:", "bold"))
+        console.print(Text(one.stack), soft_wrap=True)
+
+
+def _state(letter: Any) -> str:
+    if letter.state == "open":
+        return "open"
+    when = letter.reviewed_at.isoformat(timespec="seconds")
+    return f"{letter.state} by {letter.reviewer} at {when}: {letter.reason}"
+
+
+def readable(body: bytes) -> Syntax | Text:
+    """Any bytes: JSON laid out, other text as it is, else hexadecimal."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        return _hexadecimal(body, f"not UTF-8: byte {wrong.start} of {len(body)} is wrong")
+    try:
+        laid_out = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        if text.isprintable() or all(part.isprintable() for part in text.split()):
+            return Text(text)
+        return _hexadecimal(body, f"text with control characters, {len(body)} bytes")
+    return Syntax(laid_out, "json", background_color="default", word_wrap=True)
+
+
+def _hexadecimal(body: bytes, why: str) -> Text:
+    lines = [why]
+    for start in range(0, min(len(body), _HEX_SHOWN), _ROW):
+        row = body[start : start + _ROW]
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        lines.append(f"{start:08x}  {row.hex(' '):<{_ROW * 3}} {shown}")
+    if len(body) > _HEX_SHOWN:
+        lines.append(f"... {len(body) - _HEX_SHOWN} more bytes")
+    return Text("\n".join(lines))

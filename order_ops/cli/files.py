@@ -1,0 +1,78 @@
+"""Commands over files of providers: take one in, or reconcile files without any server."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+import typer
+
+from order_ops.cli.base import console, explained, make_folder
+from order_ops.mapping import load_mapping
+from order_ops.settings import get_settings
+
+
+def ingest(
+    file: Annotated[Path, typer.Argument(help="The provider's file.")],
+    account: Annotated[str, typer.Option(help="The provider account it is of.")],
+) -> None:
+    """Store a provider file; the days it has lines of are then reconciled."""
+    from order_ops.jobs.ingest import ingest as run  # noqa: PLC0415
+    from order_ops.store.engine import engine  # noqa: PLC0415
+
+    with explained():
+        settings = get_settings()
+        found = load_mapping(settings.mapping).account(account)
+        done = run(engine(settings), found, file)
+    if done.known_since:
+        console.out(f"{done.name} is known since {done.known_since}: nothing changed.")
+        return
+    new = sum(done.new_by_day.values())
+    console.out(f"{done.name}: {done.lines} lines, {new} of them new.")
+    for day, lines in sorted(done.new_by_day.items()):
+        console.print(f"  {day}: {lines} lines; the day will be reconciled.")
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise typer.BadParameter(f"{value!r} is not an IANA time zone such as America/Sao_Paulo")
+    return value
+
+
+def reconcile(
+    internal: Annotated[Path, typer.Option(help="Our payments, CSV or Parquet.")],
+    provider: Annotated[str, typer.Option(help="PROVIDER:FILE, such as stripe:report.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables and report.")],
+    rules: Annotated[Path | None, typer.Option(help="Matching rules, YAML.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the summary to this file.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="A name for the account.")] = "files",
+    time_zone: Annotated[
+        str, typer.Option(help="Accounting time zone.", callback=_known_zone)
+    ] = "UTC",
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Close the files as of this day; default: today."),
+    ] = None,
+) -> None:
+    """Reconcile files against files: the same core, no server needed."""
+    from order_ops.jobs.reconcile_files import reconcile_files  # noqa: PLC0415
+    from order_ops.reconciliation.rules import load_rules  # noqa: PLC0415
+
+    with explained():
+        make_folder(json_file)
+        done: Any = reconcile_files(
+            internal,
+            provider,
+            rules=load_rules(rules),
+            account=account,
+            time_zone=time_zone,
+            as_of=as_of.date() if as_of else None,
+            out=out,
+        )
+        if json_file is not None:
+            json_file.write_text(json.dumps(done.summary, indent=2) + "\n", encoding="utf-8")
+    console.print(done.sentence)
+    console.out(f"Verdict {done.summary['verdict']}; report and tables in {out}.")

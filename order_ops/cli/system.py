@@ -1,0 +1,89 @@
+"""Commands that run the system or a process of it."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from order_ops.cli.base import console, explained, make_folder
+from order_ops.mapping import load_mapping
+from order_ops.settings import SettingsError, get_settings
+
+Home = Annotated[
+    Path,
+    typer.Option(envvar="ORDER_OPS_HOME", help="Folder for embedded servers, logs and reports."),
+]
+_HOME = Path(".order_ops")
+
+
+def up(home: Home = _HOME) -> None:
+    """Run everything: servers, Dagster's UI and daemon, consumer, relay. Ctrl-C stops it."""
+    from order_ops.devstack.supervisor import up as run  # noqa: PLC0415
+
+    with explained():
+        raise typer.Exit(run(home))
+
+
+def demo(
+    home: Home = _HOME,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file.")
+    ] = None,
+) -> None:
+    """Play a shop's day through the real code path, and print the verdict."""
+    from order_ops.devstack.demo import run  # noqa: PLC0415
+
+    with explained():
+        make_folder(json_file)
+        outcome = run(home, console)
+        if json_file is not None:
+            json_file.write_text(json.dumps(outcome.figures, indent=2) + "\n", encoding="utf-8")
+    raise typer.Exit(0 if outcome.as_labelled else 1)
+
+
+def migrate() -> None:
+    """Bring the database to this release's schema."""
+    from order_ops.store import migrate as migrations  # noqa: PLC0415
+
+    with explained():
+        url = get_settings().database_url
+        before, head = migrations.pending(url)
+        migrations.upgrade(url)
+    done = "is at" if before == head else f"went from {before or 'nothing'} to"
+    console.print(f"The database {done} revision {head}.")
+
+
+def consume() -> None:
+    """Take messages from the broker into the inbox, until stopped."""
+    from order_ops.jobs.consume import make_consumer  # noqa: PLC0415
+
+    with explained():
+        consumer = make_consumer(get_settings())
+    _run_process("consumer", consumer.run, consumer.stop)
+
+
+def relay() -> None:
+    """Publish the outbox to the broker, until stopped."""
+    from order_ops.jobs.relay import Relay  # noqa: PLC0415
+    from order_ops.store.engine import engine  # noqa: PLC0415
+
+    with explained():
+        settings = get_settings()
+        if settings.amqp_url is None:
+            raise SettingsError("ORDER_OPS_AMQP_URL: is not set: the relay needs a broker")
+        events = load_mapping(settings.mapping).events
+        made = Relay(engine(settings), settings.amqp_url, events)
+    _run_process("relay", made.run, made.stop)
+
+
+def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
+    """A long-running process: JSON logs, and a clean end on SIGTERM and Ctrl-C."""
+    from order_ops.telemetry.logs import configure  # noqa: PLC0415
+
+    configure(name)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop())
+    run()

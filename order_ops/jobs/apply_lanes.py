@@ -1,0 +1,100 @@
+"""Applying lanes: one transaction from the events that are staged to all their effects.
+
+Effects, history, outbox and the events' outcome together, set-based over many
+lanes. What holds the lanes meanwhile is the caller's: a claim
+(`order_ops.jobs.apply_events`) or a dead letter that is replayed
+(`order_ops.jobs.replays`). No other system is called in here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Engine
+
+from order_ops.jobs import reconciliation_days
+from order_ops.jobs.lane_events import Folded, Outcome, StagedEvent, Terms, fold
+from order_ops.mapping import Mapping, load_mapping
+from order_ops.messaging.codec import Codec
+from order_ops.settings import Settings
+from order_ops.store import ledger
+from order_ops.store.engine import Connection, engine
+from order_ops.store.ledger import Key
+from order_ops.store.letters import add_dead_letters
+from order_ops.store.queries import intake
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Who applies, and with what."""
+
+    pool: Engine
+    codec: Codec
+    settings: Settings
+    mapping: Mapping
+    run_id: str
+
+    def terms(self) -> Terms:
+        """Under what terms events are applied."""
+        return Terms(
+            attempts=self.settings.event_attempts,
+            early_s=self.settings.early_event_wait_s,
+            accounts=frozenset((a.tenant, a.name) for a in self.mapping.accounts),
+        )
+
+
+def worker(settings: Settings, run_id: str) -> Worker:
+    """The worker of this shop."""
+    mapping = load_mapping(settings.mapping)
+    codec = Codec(mapping.events, settings.message_limit_bytes)
+    return Worker(engine(settings), codec, settings, mapping, run_id)
+
+
+def apply_lanes(
+    worker: Worker,
+    conn: Connection,
+    lanes: Sequence[Key],
+    *,
+    only: int | None = None,
+    terms: Terms | None = None,
+) -> list[Folded]:
+    """Apply the due events of lanes in the caller's transaction; with `only`, that one event."""
+    orders = ledger.load(conn, lanes)
+    terms = terms or worker.terms()
+    folded = [
+        fold(orders.get(key), staged, worker.codec, terms)
+        for key, staged in staged_events(conn, lanes, only).items()
+    ]
+    touched = [one.touched for one in folded if one.touched is not None]
+    ledger.save(conn, touched)
+    reconciliation_days.mark_changed(conn, worker.mapping, [one.order for one in touched])
+    settle(conn, worker, [outcome for one in folded for outcome in one.outcomes])
+    return folded
+
+
+def staged_events(
+    conn: Connection, lanes: Sequence[Key], only: int | None = None
+) -> dict[Key, list[StagedEvent]]:
+    """The unsettled events of lanes; with `only`, no other event is ours to apply."""
+    found: dict[Key, list[StagedEvent]] = {}
+    for row in intake.lane_events(conn, **ledger.keys(lanes)):
+        staged = StagedEvent(**row._asdict())
+        if only is not None and staged.id != only:
+            staged = replace(staged, due=False)
+        found.setdefault((row.tenant_id, row.order_id), []).append(staged)
+    return found
+
+
+def settle(conn: Connection, worker: Worker, outcomes: Sequence[Outcome]) -> None:
+    """Record what became of events, and the dead letters among them."""
+    if not outcomes:
+        return
+    intake.settle(
+        conn,
+        id=[outcome.event.id for outcome in outcomes],
+        state=[outcome.state for outcome in outcomes],
+        note=[outcome.note for outcome in outcomes],
+        attempts=[outcome.attempts for outcome in outcomes],
+        delay_s=[outcome.delay_s for outcome in outcomes],
+        run_id=worker.run_id,
+    )
+    add_dead_letters(conn, [outcome.letter for outcome in outcomes if outcome.letter])

@@ -1,0 +1,286 @@
+"""Replaying a dead letter: once, whoever asks how often, and nothing if it is killed midway.
+
+An event is applied here and now, alone, in the one transaction that locks its
+letter: applied, its letter is replayed; failed again, a new letter stands beside
+the old one; too early, nothing has happened. An event about money is applied only
+if its provider says the same. A dry run is the same transaction, rolled back.
+A failed run is marked for `replay_sensor`, which launches it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import stamina
+from sqlalchemy import Engine
+
+from order_ops.domain import events, replays
+from order_ops.domain.failures import ClassifiedError, FailureKind, classify
+from order_ops.domain.messages import Message
+from order_ops.domain.orders import Change
+from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
+from order_ops.jobs.dead_letters import Acted, LetterError, let_go, lock_open, story
+from order_ops.jobs.lane_events import Outcome, failed
+from order_ops.messaging.codec import Unreadable
+from order_ops.providers.client import ProviderClient
+from order_ops.store import audit, letters
+from order_ops.store.audit import Actor
+from order_ops.store.engine import Connection, transaction
+from order_ops.store.ledger import Key
+from order_ops.store.queries import intake
+from order_ops.store.queries import letters as sql
+
+NOT_LAUNCHED = ("__ASSET_JOB", "__ANONYMOUS_ASSET_JOB")
+"""Runs that were launched for chosen assets in the UI; only the UI can choose them again."""
+
+_LAUNCHES = 50
+_TRIED_AGAIN = stamina.retry(
+    on=lambda error: classify(error) is FailureKind.TRANSIENT, attempts=3, timeout=20.0
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayer:
+    """Who replays, with what, and for whom.
+
+    client_of: gives an account's provider client; None: providers are not asked.
+    """
+
+    worker: Worker
+    actor: Actor
+    client_of: Callable[[str], ProviderClient] | None
+
+
+def replay(
+    replayer: Replayer,
+    ids: Sequence[int],
+    *,
+    dry_run: bool = False,
+    progress: Callable[[Acted], None] = lambda _: None,
+) -> list[Acted]:
+    """Replay letters, oldest first, so that one that holds another goes before it."""
+    done = []
+    for letter_id in sorted(ids):
+        acted = _replay(replayer, letter_id, dry_run=dry_run)
+        progress(acted)
+        done.append(acted)
+    return done
+
+
+def _replay(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
+    try:
+        letter = story(replayer.worker.pool, letter_id).letter
+        if letter.origin == "run":
+            acted = _request_run(replayer, letter_id, dry_run=dry_run)
+        else:
+            asked = _ask_provider(replayer, letter)
+            acted = _replay_event(replayer, letter, asked, dry_run=dry_run)
+    except LetterError as refusal:
+        return Acted(letter_id, "refused", str(refusal))
+    return replace(acted, became=f"would_{acted.became}") if dry_run else acted
+
+
+def _request_run(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
+    with transaction(replayer.worker.pool) as conn:
+        letter = lock_open(conn, letter_id)
+        if letter.name in NOT_LAUNCHED:
+            raise LetterError(
+                f"dead letter {letter_id} is a run of assets chosen in the UI: re-execute run "
+                f"{letter.origin_id} there, then discard this letter"
+            )
+        if not dry_run:
+            letters.review(conn, letter, "replaying", replayer.actor)
+            audit.record(conn, replayer.actor, "dlq.replay", letters.subject(letter_id))
+    return Acted(letter_id, "requested", f"{letter.name} is launched again by replay_sensor")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A failed run that is to be launched again, as its run storage told it.
+
+    key: of this request; asked for again after it was cancelled, it has another one.
+    """
+
+    letter_id: int
+    key: str
+    job: str
+    config: dict[str, Any]
+    tags: dict[str, str]
+
+
+def launches(pool: Engine) -> list[Launch]:
+    """Runs whose letters are being replayed, launched already or not."""
+    with transaction(pool) as conn:
+        return [
+            Launch(
+                row.id,
+                f"replay:{row.id}:{row.reviewed_at.timestamp():.0f}",
+                row.name,
+                row.headers["config"],
+                row.headers["tags"],
+            )
+            for row in sql.runs_to_launch(conn, letters=_LAUNCHES)
+        ]
+
+
+def launch_ended(pool: Engine, letter_id: int, *, replayed: bool, why: str) -> None:
+    """The launched run has ended: its letter is replayed, or stands open again."""
+    with transaction(pool) as conn:
+        letter = sql.lock(conn, id=letter_id)
+        if letter.state != "replaying":
+            return
+        actor = Actor(letter.reviewer, letter.reason)
+        letters.review(conn, letter, "replayed" if replayed else "open", actor)
+        detail = {"ended": why}
+        audit.record(conn, actor, "dlq.replay", letters.subject(letter_id), detail)
+
+
+def _ask_provider(replayer: Replayer, letter: Any) -> str:
+    """What the provider said, in words; an event about money needs its consent.
+
+    Raises:
+        LetterError: the provider says otherwise, or cannot be asked.
+    """
+    event: Any = _read(replayer.worker, letter)
+    if event.type not in events.MONEY_EVENTS:
+        return "nobody was asked: the event moves no money"
+    if replayer.client_of is None:
+        return "the provider was not asked, as the actor wished"
+    try:
+        answer = _answer(replayer.client_of(event.data.account), event)
+    except ClassifiedError as error:
+        raise LetterError(
+            f"the provider cannot be asked about dead letter {letter.id}: {error}: try again, or "
+            "replay it --without-provider if you know better"
+        ) from error
+    doubt = replays.doubt(event, answer)
+    if doubt is not None:
+        raise LetterError(f"dead letter {letter.id}: {doubt}: discard it, or edit it")
+    return f"the provider says {answer.status}"
+
+
+@_TRIED_AGAIN
+def _answer(client: ProviderClient, event: events.Event) -> replays.Answer:
+    data: Any = event.data
+    if event.type.startswith("refund."):
+        return client.refund(data.refund)
+    if event.type.startswith("dispute."):
+        return client.dispute(data.dispute)
+    return client.payment(data.payment)
+
+
+@_TRIED_AGAIN
+def _replay_event(replayer: Replayer, seen: Any, asked: str, *, dry_run: bool) -> Acted:
+    worker, actor = replayer.worker, replayer.actor
+    with transaction(worker.pool) as conn, conn.transaction(force_rollback=dry_run):
+        letter = lock_open(conn, seen.id)
+        if letter.edited != seen.edited:
+            raise LetterError(f"dead letter {seen.id} was edited meanwhile: look at it again")
+        lane = _stage_again(worker, conn, letter)
+        letters.review(conn, letter, "replayed", actor)
+        outcome, told = _apply_alone(worker, conn, letter, lane)
+        if outcome.state == "retry":
+            raise LetterError(
+                f"dead letter {seen.id} cannot be applied yet: {outcome.note}: nothing was changed"
+            )
+        if outcome.letter is None:
+            let_go(conn, letter)
+        detail = {"provider": asked, "became": outcome.label, "changes": told}
+        audit.record(conn, actor, "dlq.replay", letters.subject(seen.id), detail)
+    if outcome.letter is not None:
+        return Acted(seen.id, "failed_again", f"{outcome.letter.error}; {asked}")
+    return Acted(seen.id, "replayed", f"{', '.join(told) or 'no effect: known already'}; {asked}")
+
+
+def _read(worker: Worker, letter: Any) -> events.Event:
+    """The event of a letter, as it would be applied now.
+
+    Raises:
+        LetterError: it cannot be read.
+    """
+    body = bytes(letter.payload if letter.edited is None else letter.edited)
+    with transaction(worker.pool) as conn:
+        row = _row(conn, letter)
+    try:
+        return worker.codec.decode(
+            body, row.routing_key, row.headers, row.message_id, row.correlation_id
+        )
+    except Unreadable as problem:
+        raise _unreadable(letter, str(problem)) from None
+
+
+def _unreadable(letter: Any, problem: str) -> LetterError:
+    return LetterError(
+        f"dead letter {letter.id} cannot be read: {problem}: mend it with order-ops dlq edit "
+        f"{letter.id}, or discard it"
+    )
+
+
+def _row(conn: Connection, letter: Any) -> Any:
+    row = intake.lock_row(conn, id=int(letter.origin_id))
+    if row is None:
+        raise LetterError(f"dead letter {letter.id}: its message {letter.origin_id} is gone")
+    return row
+
+
+def _stage_again(worker: Worker, conn: Connection, letter: Any) -> Key:
+    """Read the letter's message again and make its inbox row due, as it reads now: its lane.
+
+    Raises:
+        LetterError: it cannot be read, or is not the event that it was.
+    """
+    row = _row(conn, letter)
+    body = bytes(letter.payload if letter.edited is None else letter.edited)
+    message = Message(body, row.routing_key, row.headers, row.message_id, row.correlation_id)
+    staged = worker.codec.stage(message)
+    if staged.state != "pending":
+        raise _unreadable(letter, staged.note or "unreadable")
+    if row.order_id is not None:  # it was read before, under an id that may be one of two bodies
+        if staged.message_id not in {row.message_id, row.message_id.rpartition("#")[0]}:
+            raise LetterError(
+                f"dead letter {letter.id}: an edited body keeps its id: {row.message_id}, "
+                f"not {staged.message_id}"
+            )
+        staged = replace(staged, message_id=row.message_id)
+    named = {"source": row.source, "message_id": staged.message_id, "id": row.id}
+    if (other := intake.other_row(conn, **named)) is not None:
+        raise LetterError(
+            f"dead letter {letter.id}: message {staged.message_id} has come since, as inbox row "
+            f"{other}: discard this one"
+        )
+    values = {name: getattr(staged, name) for name in _READ_AGAIN}
+    intake.stage_again(conn, id=row.id, **values)
+    return str(staged.tenant_id), str(staged.order_id)
+
+
+_READ_AGAIN = (
+    "message_id", "tenant_id", "order_id", "producer", "sequence", "event_type", "body",
+    "occurred_at",
+)  # fmt: skip
+
+
+def _apply_alone(
+    worker: Worker, conn: Connection, letter: Any, lane: Key
+) -> tuple[Outcome, list[str]]:
+    """What became of the letter's event, and the changes of its order in words."""
+    row = int(letter.origin_id)
+    terms = replace(worker.terms(), attempts=1, replay_of=letter.id)
+    try:
+        with conn.transaction():
+            (folded,) = apply_lanes(worker, conn, [lane], only=row, terms=terms)
+    except Exception as error:
+        if classify(error) is FailureKind.TRANSIENT:
+            raise
+        staged = next(one for one in staged_events(conn, [lane])[lane] if one.id == row)
+        outcome = failed(staged, error, terms)
+        settle(conn, worker, [outcome])
+        return outcome, []
+    (outcome,) = folded.outcomes
+    changes = folded.touched.changes if folded.touched else []
+    return outcome, [_told(change) for change in changes]
+
+
+def _told(change: Change) -> str:
+    if change.from_state == change.to_state:
+        return change.kind
+    return f"{change.kind} ({change.from_state or 'nothing'} -> {change.to_state})"

@@ -1,0 +1,442 @@
+"""Dead letters in people's hands, on a real database: once, refused, linked, audited."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from psycopg import errors
+
+from order_ops.devstack.provider import Answer, ProviderServer
+from order_ops.devstack.shop.model import Intent
+from order_ops.domain.messages import Message
+from order_ops.jobs import dead_letters
+from order_ops.jobs.dead_letters import Acted, LetterError, Selection, chosen, discard, edit, find
+from order_ops.jobs.provider_clients import ProviderClients
+from order_ops.jobs.replays import Replayer, replay
+from order_ops.store.audit import Actor
+from order_ops.store.engine import transaction
+from order_ops_tests.integration.conftest import Shop
+from order_ops_tests.shop import created, message, paid, reserved
+
+ANA = Actor("ana", "asked the shop")
+
+
+@pytest.fixture
+def provider(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderServer]:
+    with ProviderServer() as server:
+        monkeypatch.setenv("ORDER_OPS_PROVIDER_API_BASE", server.url)
+        monkeypatch.setenv("ORDER_OPS_PROVIDER_KEYS", json.dumps({"shop-cards": "sk_test_x"}))
+        yield server
+
+
+Replay = Callable[..., Acted]
+
+
+@pytest.fixture
+def again(shop: Shop) -> Replay:
+    """Replays one letter, the provider unasked."""
+
+    def run(letter: int, *, dry_run: bool = False) -> Acted:
+        (acted,) = replay(Replayer(shop.worker(), ANA, None), [letter], dry_run=dry_run)
+        return acted
+
+    return run
+
+
+def orphaned(shop: Shop, *messages: Message) -> list[int]:
+    """Dead letters of events whose order never came in time; the order comes afterwards."""
+    shop.stage(*messages)
+    with transaction(shop.pool) as conn:
+        conn.execute("UPDATE intake.inbox SET received_at = now() - interval '2 days'")
+    shop.apply()
+    shop.stage(created("o1"), reserved("o1"))
+    shop.apply()
+    return [letter.id for letter in find(shop.pool, Selection())]
+
+
+def held(shop: Shop) -> list[str]:
+    rows = shop.rows("SELECT event_type FROM intake.inbox WHERE next_at = 'infinity' ORDER BY id")
+    return [row.event_type for row in rows]
+
+
+def letter_of(shop: Shop, letter: int) -> Any:
+    return dead_letters.story(shop.pool, letter).letter
+
+
+def test_a_replayed_event_is_applied_and_its_letter_and_alert_end(
+    shop: Shop, again: Replay
+) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    acted = again(letter)
+    assert acted.became == "replayed"
+    assert "paid, confirmed (RESERVED -> CONFIRMED)" in acted.why
+    assert shop.one("SELECT state FROM orders.orders") == "CONFIRMED"
+    done = letter_of(shop, letter)
+    assert (done.state, done.reviewer, done.reason) == ("replayed", "ana", "asked the shop")
+    assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 0
+    ((audit,),) = [dead_letters.story(shop.pool, letter).audit]
+    assert (audit.actor, audit.action) == ("ana", "dlq.replay")
+    assert audit.detail["changes"] == ["paid", "confirmed (RESERVED -> CONFIRMED)"]
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(shop: Shop, again: Replay) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    tables = ("orders.orders", "orders.order_events", "ops.dead_letter", "ops.audit",
+              "intake.inbox", "ops.outbox", "ops.alert")  # fmt: skip
+    before = [shop.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
+    acted = again(letter, dry_run=True)
+    assert acted.became == "would_replayed"
+    assert "confirmed (RESERVED -> CONFIRMED)" in acted.why
+    assert [shop.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables] == before
+
+
+def test_two_replays_at_once_are_one(shop: Shop) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+
+    def one(name: str) -> Acted:
+        actor = Actor(name, "both want it")
+        (acted,) = replay(Replayer(shop.worker(name), actor, None), [letter])
+        return acted
+
+    with ThreadPoolExecutor(4) as threads:
+        done = list(threads.map(one, ["a", "b", "c", "d"]))
+    assert sorted(acted.became for acted in done) == ["refused"] * 3 + ["replayed"]
+    assert all("is replayed already: by" in a.why for a in done if a.became == "refused")
+    assert shop.one("SELECT count(*) FROM orders.order_events WHERE kind = 'paid'") == 1
+    assert shop.one("SELECT count(*) FROM ops.audit") == 1
+
+
+KILLED = """
+import os, signal, sys
+from order_ops.jobs import replays
+from order_ops.jobs.apply_lanes import worker
+from order_ops.settings import get_settings
+from order_ops.store import audit
+from order_ops.store.audit import Actor
+# the event is applied and the letter reviewed when the audit row is asked for: die there
+audit.record = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+made = replays.Replayer(worker(get_settings(), "killed"), Actor("ana", "why"), None)
+replays.replay(made, [int(sys.argv[1])])
+"""
+
+
+def test_a_replay_killed_in_the_middle_has_not_happened_and_can_be_had_again(
+    shop: Shop, again: Replay
+) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(letter)], env=os.environ, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert letter_of(shop, letter).state == "open"
+    assert shop.one("SELECT count(*) FROM orders.order_events WHERE kind = 'paid'") == 0
+    assert again(letter).became == "replayed"
+    assert shop.one("SELECT count(*) FROM orders.order_events WHERE kind = 'paid'") == 1
+
+
+def test_a_replay_that_fails_again_opens_a_new_letter_linked_to_the_old_one(
+    shop: Shop, again: Replay
+) -> None:
+    shop.stage(created("o1"), reserved("o1"), paid("o1", 999))
+    shop.apply()
+    (first,) = [letter.id for letter in find(shop.pool, Selection())]
+    for old in (first, first + 1):  # a replay of a replay too
+        acted = again(old)
+        assert acted.became == "failed_again"
+        assert "is known as 1000" in acted.why
+        (new,) = find(shop.pool, Selection())
+        assert (new.replay_of, new.category, new.state) == (old, "conflict", "open")
+        assert letter_of(shop, new.id).stack
+        assert [one.id for one in dead_letters.story(shop.pool, old).replays] == [new.id]
+        assert letter_of(shop, old).state == "replayed"
+    assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 1
+
+
+def test_what_the_database_refuses_again_is_a_new_letter(shop: Shop, again: Replay) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    with transaction(shop.pool) as conn:
+        conn.execute(
+            "ALTER TABLE orders.payments ADD CONSTRAINT made_up CHECK (status <> 'succeeded')"
+        )
+    acted = again(letter)
+    assert acted.became == "failed_again"
+    assert "made_up" in acted.why
+    assert shop.one("SELECT state FROM orders.orders") == "RESERVED"
+
+
+def test_an_event_that_is_still_too_early_is_refused_and_nothing_is_changed(
+    shop: Shop, again: Replay
+) -> None:
+    shop.stage(created("o1"), reserved("o1"), paid("o1", 999))
+    shop.apply()
+    with transaction(shop.pool) as conn:
+        conn.execute("DELETE FROM orders.payments")
+        conn.execute("DELETE FROM orders.orders")
+    (letter,) = find(shop.pool, Selection())
+    acted = again(letter.id)
+    assert acted.became == "refused"
+    assert "cannot be applied yet: order o1 has not been heard of" in acted.why
+    assert letter_of(shop, letter.id).state == "open"
+
+
+def test_a_dead_letter_about_money_holds_what_its_producer_says_next(
+    shop: Shop, again: Replay
+) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    refund = {"payment": "pi_o1", "account": "shop-cards", "amount_minor": 1_000, "currency": "BRL"}
+    shop.stage(message("refund.succeeded", "o1", 2, refund="re_1", **refund))
+    shop.stage(message("order.confirmed", "o1", 3))
+    assert dict(shop.apply().events) == {"held": 1, "applied": 1}
+    assert held(shop) == ["refund.succeeded"]
+    assert shop.apply().lanes == 0, "it costs nothing while it is held"
+    assert again(letter).became == "replayed"
+    assert dict(shop.apply().events) == {"applied": 1}
+    assert shop.one("SELECT state FROM orders.orders") == "REFUNDED"
+
+
+def test_events_behind_a_dead_letter_in_one_batch_are_held_too(shop: Shop) -> None:
+    wrong = paid("o1", 999)
+    failed = {"payment": "pi_2", "account": "shop-cards", "amount_minor": 1, "currency": "BRL"}
+    shop.stage(created("o1"), reserved("o1"), wrong, message("payment.failed", "o1", 2, **failed))
+    assert dict(shop.apply().events) == {"applied": 2, "dead": 1, "held": 1}
+    (letter,) = find(shop.pool, Selection())
+    (acted,) = discard(shop.pool, [letter.id], ANA)
+    assert acted.became == "discarded"
+    assert dict(shop.apply().events) == {"applied": 1}
+    assert shop.one("SELECT status FROM orders.payments WHERE payment = 'pi_2'") == "failed"
+
+
+def test_a_second_dead_letter_goes_on_holding(shop: Shop) -> None:
+    letters = orphaned(shop, paid("o1"))
+    refund = {"payment": "pi_o1", "account": "shop-cards", "amount_minor": 1_000, "currency": "BRL"}
+    shop.stage(
+        paid("o1", 998, sequence=2),
+        message("refund.succeeded", "o1", 3, refund="re_1", **refund),
+    )
+    shop.apply()
+    assert held(shop) == ["payment.succeeded", "refund.succeeded"]
+    discard(shop.pool, letters, ANA)
+    assert dict(shop.apply().events) == {"dead": 1, "held": 1}
+    assert held(shop) == ["refund.succeeded"]
+
+
+def test_unreadable_is_refused_until_it_is_edited(shop: Shop, again: Replay) -> None:
+    broken = created("o1").body[:-1]
+    shop.stage(Message(broken, "order.created", {}))
+    (letter,) = find(shop.pool, Selection())
+    refused = again(letter.id)
+    assert (refused.became, "not JSON" in refused.why) == ("refused", True)
+    assert "order-ops dlq edit" in refused.why
+    dry = edit(shop.pool, letter.id, broken + b"}", ANA, dry_run=True)
+    assert dry.became == "would_edited"
+    assert letter_of(shop, letter.id).edited is None
+    edit(shop.pool, letter.id, broken + b"}", ANA)
+    assert again(letter.id).became == "replayed"
+    assert shop.one("SELECT state FROM orders.orders") == "PENDING"
+    assert bytes(letter_of(shop, letter.id).payload) == broken, "as it came"
+    row = shop.rows("SELECT message_id, state, producer FROM intake.inbox")[0]
+    assert row == ("order-service-o1-1", "done", "order-service")
+    assert shop.stage(created("o1")).conflicts == 1, "what the shop sends later is not applied too"
+
+
+def test_an_edited_event_keeps_its_id(shop: Shop, again: Replay) -> None:
+    shop.stage(created("o1"), reserved("o1"), paid("o1", 999))
+    shop.apply()
+    (letter,) = find(shop.pool, Selection())
+    edit(shop.pool, letter.id, paid("o1", sequence=7).body, ANA)
+    assert "an edited body keeps its id" in again(letter.id).why
+    edit(shop.pool, letter.id, paid("o1").body, ANA)
+    assert again(letter.id).became == "replayed"
+    assert shop.one("SELECT state FROM orders.orders") == "CONFIRMED"
+    assert [one.action for one in dead_letters.story(shop.pool, letter.id).audit] == [
+        "dlq.edit", "dlq.edit", "dlq.replay",
+    ]  # fmt: skip
+
+
+def test_a_mended_message_that_has_come_since_is_refused(shop: Shop, again: Replay) -> None:
+    shop.stage(Message(created("o1").body[:-1], "order.created", {}), created("o1"))
+    shop.apply()
+    (letter,) = find(shop.pool, Selection())
+    edit(shop.pool, letter.id, created("o1").body, ANA)
+    acted = again(letter.id)
+    assert acted.became == "refused"
+    assert "message order-service-o1-1 has come since, as inbox row" in acted.why
+
+
+def test_a_conflicting_body_can_be_replayed_and_both_stay_on_record(
+    shop: Shop, again: Replay
+) -> None:
+    cancel = {"kind": "order.cancelled", "order": "o1", "sequence": 3}
+    shop.stage(created("o1"), reserved("o1"), message(**cancel, reason="a"))
+    shop.stage(message(**cancel, reason="b"))
+    shop.apply()
+    (letter,) = find(shop.pool, Selection())
+    assert again(letter.id).why.startswith("no effect: known already")
+    assert shop.one("SELECT count(*) FROM intake.inbox WHERE state = 'done'") == 4
+
+
+# -- the provider is asked about money
+
+
+def asking(shop: Shop) -> Replayer:
+    settings = type(shop.settings)()
+    return Replayer(shop.worker(), ANA, ProviderClients(settings, shop.mapping))
+
+
+@pytest.mark.parametrize(
+    ("intent", "became", "why"),
+    [
+        (("succeeded", 1_000), "replayed", "the provider says succeeded"),
+        (("processing", 1_000), "refused", "the event is payment.succeeded, the provider says"),
+        (("succeeded", 999), "refused", "the event says 1000 BRL, the provider 999 BRL"),
+        (None, "refused", "the provider says unknown"),
+    ],
+    ids=["agrees", "not paid", "another amount", "never heard of"],
+)
+def test_a_payment_is_replayed_if_the_provider_says_the_same(
+    shop: Shop,
+    provider: ProviderServer,
+    intent: tuple[str, int] | None,
+    became: str,
+    why: str,
+) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    if intent is not None:
+        provider.put([Intent("pi_o1", "shop-cards", "o1", intent[1], intent[0])])
+    (acted,) = replay(asking(shop), [letter])
+    assert (acted.became, why in acted.why) == (became, True), acted
+    state = shop.one("SELECT state FROM orders.orders")
+    assert state == ("CONFIRMED" if became == "replayed" else "RESERVED")
+
+
+def test_a_refund_and_a_dispute_are_asked_about_by_their_own_id(
+    shop: Shop, provider: ProviderServer
+) -> None:
+    of_payment = {
+        "payment": "pi_o1",
+        "account": "shop-cards",
+        "amount_minor": 300,
+        "currency": "BRL",
+    }
+    refund = message("refund.succeeded", "o1", 2, refund="re_1", **of_payment)
+    dispute = message("dispute.created", "o1", 3, dispute="dp_1", **of_payment)
+    for event in (refund, dispute):
+        shop.stage(event)
+        with transaction(shop.pool) as conn:
+            conn.execute("UPDATE intake.inbox SET received_at = now() - interval '2 days'")
+            conn.execute("UPDATE ops.dead_letter SET holds = false")
+        shop.apply()
+    shop.stage(created("o1"), reserved("o1"), paid("o1"))
+    shop.apply()
+    body = {"id": "re_1", "amount": 300, "currency": "brl", "status": "pending"}
+    provider.script(
+        "/v1/refunds/re_1", Answer(body=body), Answer(body={**body, "status": "succeeded"})
+    )
+    provider.script(
+        "/v1/disputes/dp_1",
+        Answer(body={"id": "dp_1", "amount": 300, "currency": "brl", "status": "needs_response"}),
+    )
+    ids = [letter.id for letter in find(shop.pool, Selection())]
+    first, second = replay(asking(shop), ids)
+    assert (first.became, "the provider says pending" in first.why) == ("refused", True)
+    assert (second.became, "the provider says open" in second.why) == ("replayed", True)
+    (third,) = replay(asking(shop), [first.id])
+    assert (third.became, "the provider says succeeded" in third.why) == ("replayed", True)
+
+
+def test_a_provider_that_cannot_be_asked_is_a_refusal(shop: Shop, provider: ProviderServer) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    provider.script("/v1/payment_intents/pi_o1", *[Answer(401, {"error": {"message": "no"}})] * 3)
+    (acted,) = replay(asking(shop), [letter])
+    assert acted.became == "refused"
+    assert "the provider cannot be asked" in acted.why
+    assert "--without-provider" in acted.why
+
+
+# -- choosing
+
+
+def test_a_group_that_changed_meanwhile_is_refused(shop: Shop) -> None:
+    shop.stage(Message(b"{", "order.created", {}), Message(b"{ ", "order.created", {}))
+    letters = find(shop.pool, Selection())
+    (group,) = {letter.fingerprint for letter in letters}
+    wanted = Selection(fingerprint=group)
+    seen = dead_letters.set_name([letter.id for letter in letters])
+    with pytest.raises(LetterError, match=f"then say --expect {seen}"):
+        chosen(shop.pool, wanted, None)
+    assert len(chosen(shop.pool, wanted, seen)) == 2
+    discard(shop.pool, [letters[0].id], ANA)
+    shop.stage(Message(b"{  ", "order.created", {}))
+    with pytest.raises(LetterError, match="the selection has changed: it is 2-"):
+        chosen(shop.pool, wanted, seen)
+
+
+def test_an_unknown_id_is_refused_by_name(shop: Shop) -> None:
+    with pytest.raises(LetterError, match="there is no dead letter 41, 42"):
+        chosen(shop.pool, Selection(ids=(41, 42)), None)
+    with pytest.raises(LetterError, match="there is no dead letter 41"):
+        dead_letters.story(shop.pool, 41)
+
+
+def test_filters_choose(shop: Shop) -> None:
+    orphaned(shop, paid("o1"))
+    shop.stage(Message(b"{", "order.created", {}))
+    by = {
+        "name": Selection(name="payment.succeeded"),
+        "order": Selection(order_id="o1"),
+        "category": Selection(category="permanent", name="order.created"),
+    }
+    assert {name: len(find(shop.pool, wanted)) for name, wanted in by.items()} == {
+        "name": 1, "order": 1, "category": 1,
+    }  # fmt: skip
+    now = shop.one("SELECT now()")
+    assert find(shop.pool, Selection(since=now)) == []
+    assert len(find(shop.pool, Selection(until=now))) == 2
+    assert find(shop.pool, Selection(origin="run")) == []
+
+
+def test_groups_sum_what_is_at_stake(shop: Shop) -> None:
+    shop.stage(*(paid(order, 100) for order in ("a", "b", "c")))
+    with transaction(shop.pool) as conn:
+        conn.execute("UPDATE intake.inbox SET received_at = now() - interval '2 days'")
+    shop.apply()
+    (group,) = dead_letters.groups(shop.pool)
+    assert (group.letters, group.money, group.name) == (3, {"BRL": 300}, "payment.succeeded")
+
+
+def test_a_discarded_letter_stays_and_its_event_is_never_applied(shop: Shop, again: Replay) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    (dry,) = discard(shop.pool, [letter], ANA, dry_run=True)
+    assert (dry.became, letter_of(shop, letter).state) == ("would_discarded", "open")
+    discard(shop.pool, [letter], ANA)
+    row = shop.rows("SELECT state, note FROM intake.inbox WHERE event_type = 'payment.succeeded'")[
+        0
+    ]
+    assert row == ("discarded", "discarded by ana: asked the shop")
+    assert "is discarded already: by ana" in again(letter).why
+    (twice,) = discard(shop.pool, [letter], ANA)
+    assert twice.became == "refused"
+
+
+def test_audit_rows_are_only_added(shop: Shop, again: Replay) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    again(letter)
+    for statement in ("UPDATE ops.audit SET actor = 'x'", "DELETE FROM ops.audit"):
+        with pytest.raises(errors.IntegrityConstraintViolation), transaction(shop.pool) as conn:
+            conn.execute(statement)
+
+
+def test_an_actor_is_named_on_what_was_replayed(shop: Shop) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    bo = replace(ANA, name="bo")
+    replay(Replayer(shop.worker("replay:bo"), bo, None), [letter])
+    assert letter_of(shop, letter).reviewer == "bo"
+    assert (
+        shop.one("SELECT last_run_id FROM intake.inbox WHERE event_type LIKE 'payment.%%'")
+        == "replay:bo"
+    )
