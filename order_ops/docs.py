@@ -44,7 +44,9 @@ as routing key. A shop with other messages maps them instead: every field below 
 
 A message that cannot be read is kept byte for byte and becomes a dead letter. The same `id` with
 the same bytes is counted as a copy; with other bytes it is a conflict, kept and alerted. Events of
-one order are applied in the `sequence` of their producer. Fields that are not listed are ignored.
+one order are applied in the `sequence` of their producer; a number that never comes is a gap in the
+ledger of messages. A shop without ids or sequences says so in its mapping: its messages are then
+known by their content and applied in the order of arrival. Fields that are not listed are ignored.
 Amounts are integers in minor units (cents) of an ISO 4217 currency, times ISO 8601 with a zone.
 
 ## Envelope

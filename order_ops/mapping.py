@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -24,9 +24,10 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
-from order_ops.domain.events import EVENT_TYPES
+from order_ops.domain.events import EVENT_TYPES, payload_fields
 
 ActKind = Literal["expire", "confirm", "cancel", "refund", "reinstate"]
 ActMode = Literal["off", "propose", "automatic"]
@@ -36,6 +37,7 @@ _RELATION = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 _PATH = re.compile(
     r"body(\.[^.]+)+|header\..+|property\.(message_id|correlation_id)|routing_key|=.*"
 )
+_ITEM_PATH = re.compile(rf"item(\.[^.]+)+|{_PATH.pattern}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -73,10 +75,9 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 TimeOfDay = Annotated[time, BeforeValidator(_no_number)]
 
 
-MessagePath = Annotated[
-    str,
-    _matches(_PATH, "a path: body.a.b, header.NAME, property.message_id, routing_key or =text"),
-]
+_SHAPES = "body.a.b, header.NAME, property.message_id, routing_key or =text"
+MessagePath = Annotated[str, _matches(_PATH, f"a path: {_SHAPES}")]
+ItemPath = Annotated[str, _matches(_ITEM_PATH, f"a path: item.a.b, {_SHAPES}")]
 
 
 ENVELOPE = (
@@ -170,11 +171,26 @@ class Exchange(_Strict):
     passive: bool = False
 
 
-class Events(_Strict):
-    """Where messages come from, and where in a message its envelope is.
+class Items(_Strict):
+    """A list in a message: where it is, and where in an item (`item.a.b`) each field is."""
 
-    A path is `body.a.b`, `header.NAME`, `property.message_id`,
-    `routing_key`, or `=constant`.
+    each: MessagePath
+    fields: dict[str, ItemPath]
+
+
+class Events(_Strict):
+    """Where messages come from, and where in a message its event is.
+
+    A path is `body.a.b`, `header.NAME`, `property.message_id`, `routing_key`, or
+    `=constant`. Without `envelope.id` a message is known by its content, copies of
+    it counted; without `envelope.sequence` the order of arrival counts.
+
+    Attributes:
+        types: what the shop calls an event -> its canonical type.
+        data: per canonical type, where the fields of its payload are; a type that is
+            not named has them at `envelope.data`, under their canonical names.
+        amount_unit: of the amounts in messages; those of `major` units are read by
+            the payload's `currency`, exactly, whether text or number.
     """
 
     source: str = Field(min_length=1, max_length=64)
@@ -182,8 +198,36 @@ class Events(_Strict):
     routing: dict[str, Literal["critical", "normal", "bulk"]]
     envelope: dict[str, MessagePath]
     types: dict[str, Annotated[str, _known(EVENT_TYPES)]] = Field(default_factory=dict)
+    data: dict[Annotated[str, _known(EVENT_TYPES)], dict[str, MessagePath | Items]] = Field(
+        default_factory=dict
+    )
+    amount_unit: Literal["minor", "major"] = "minor"
 
-    _complete = field_validator("envelope")(_fields(ENVELOPE, optional={"correlation"}))
+    _complete = field_validator("envelope")(
+        _fields(ENVELOPE, optional={"id", "sequence", "correlation", "data"})
+    )
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether messages have ids; else they are known by their content."""
+        return "id" in self.envelope
+
+    @property
+    def has_sequences(self) -> bool:
+        """Whether producers count their messages; else the order of arrival counts."""
+        return "sequence" in self.envelope
+
+    @model_validator(mode="after")
+    def _payloads_are_found(self) -> Self:
+        missing = [name for name in EVENT_TYPES if name not in self.data]
+        if "data" not in self.envelope and missing and not self.data:
+            raise ValueError("envelope.data: is missing, and no data names the payloads' fields")
+        for name, fields in self.data.items():
+            known = payload_fields(name) | {"currency"}
+            unknown = sorted(set(fields) - known)
+            if unknown:
+                raise ValueError(f"data.{name}: unknown: {unknown}; known: {sorted(known)}")
+        return self
 
 
 class InternalSource(_Strict):

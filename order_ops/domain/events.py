@@ -316,5 +316,14 @@ EVENT_TYPES: dict[str, type[_Envelope]] = {
 }
 """Every event type a handler exists for, with its model."""
 
+
+def payload_fields(event_type: str) -> set[str]:
+    """The names of the fields of an event's payload."""
+    payload = EVENT_TYPES[event_type].model_fields["data"].annotation
+    assert isinstance(payload, type)
+    assert issubclass(payload, BaseModel)
+    return set(payload.model_fields)
+
+
 MONEY_EVENTS = frozenset(name for name in EVENT_TYPES if not name.startswith("order."))
 """Events that move money: they have a queue of their own."""

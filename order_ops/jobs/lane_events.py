@@ -1,11 +1,12 @@
 """One lane's events, folded over its order: what each event comes to.
 
 Pure but for the random jitter of a delay. Within a producer events are applied
-in its sequence, or in the order of arrival where there is none; one that has to
-wait holds back the later ones of its producer and nobody else's, and so does a
-dead letter about money, until a person has dealt with it. An event that came
-too early is tried again after the others of its lane, so that a payment in one
-batch with its order needs no waiting.
+in its sequence; one that has to wait holds back the later ones of its producer
+and nobody else's. Where producers do not count, events are applied in the order
+of arrival, and one that has to wait holds back nobody. A dead letter about money
+holds the later ones of its producer until a person has dealt with it. An event
+that came too early is tried again after the others of its lane, so that a payment
+in one batch with its order needs no waiting.
 """
 
 import traceback
@@ -78,6 +79,14 @@ class StagedEvent:
         """Its place among the events of its producer."""
         return (self.sequence or 0, self.id)
 
+    @property
+    def queue(self) -> str:
+        """Where it waits: behind the others of its producer, when that counts them.
+
+        One that is not counted may have overtaken what it speaks of: it holds back nobody.
+        """
+        return self.producer if self.sequence is not None else f"{self.producer} {self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -112,33 +121,34 @@ def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms
     result = Folded(Touched(order, order.version) if order else None)
     queues: dict[str, list[StagedEvent]] = {}
     for event in sorted(staged, key=lambda event: event.place):
-        queues.setdefault(event.producer, []).append(event)
+        queues.setdefault(event.queue, []).append(event)
     early: dict[str, Outcome] = {}
     blocked: set[str] = set()
-    held = {name for name, queue in queues.items() if queue[0].held}
+    dead: dict[str, tuple[int, int]] = {}
+
+    def held(event: StagedEvent) -> bool:
+        return event.held or (event.producer in dead and dead[event.producer] < event.place)
+
     moved = True
     while moved:
         moved = False
-        for producer, queue in queues.items():
-            while producer not in blocked | held and queue and queue[0].due:
+        for name, queue in queues.items():
+            while name not in blocked and queue and queue[0].due and not held(queue[0]):
                 outcome = _try(result, queue[0], codec, terms)
                 if outcome.label == "waiting":
-                    early[producer] = outcome
+                    early[name] = outcome
                     break
                 result.outcomes.append(outcome)
-                queue.pop(0)
-                early.pop(producer, None)
+                event = queue.pop(0)
+                early.pop(name, None)
                 moved = True
                 if outcome.label == "retry":
-                    blocked.add(producer)
-                if (outcome.letter is not None and outcome.letter.holds) or (
-                    queue and queue[0].held
-                ):
-                    held.add(producer)
-    for producer, queue in queues.items():
-        result.outcomes += (
-            _held(queue) if producer in held else _held_back(queue, early.get(producer))
-        )
+                    blocked.add(name)
+                if outcome.letter is not None and outcome.letter.holds:
+                    dead.setdefault(event.producer, event.place)
+    for name, queue in queues.items():
+        stopped = bool(queue) and held(queue[0])
+        result.outcomes += _held(queue) if stopped else _held_back(queue, early.get(name))
     return result
 
 

@@ -1,10 +1,9 @@
 """Does the mapping hear every event, and does everything it hears have a handler. Pure."""
 
-import re
-
 from order_ops.domain.events import EVENT_TYPES
 from order_ops.domain.findings import Finding
 from order_ops.mapping import Events
+from order_ops.messaging.topology import matches
 
 
 def mapping_findings(events: Events) -> list[Finding]:
@@ -43,15 +42,6 @@ def _types_of(events: Events, key: str) -> set[str]:
     else:
         names = {key}
     return {events.types.get(name, name) for name in names}
-
-
-_WORDS = {"*": r"\.[^.]*", "#": r"(\.[^.]*)*"}
-
-
-def matches(pattern: str, key: str) -> bool:
-    """Whether a topic exchange routes `key` by `pattern`: * is one word, # any number."""
-    words = [_WORDS.get(word, rf"\.{re.escape(word)}") for word in pattern.split(".")]
-    return re.fullmatch("".join(words), f".{key}") is not None
 
 
 def _unheard(name: str) -> Finding:

@@ -236,7 +236,8 @@ def _stage_again(worker: Worker, conn: Connection, letter: Any) -> Key:
     if staged.state != "pending":
         raise _unreadable(letter, staged.note or "unreadable")
     if row.order_id is not None:  # it was read before, under an id that may be one of two bodies
-        if staged.message_id not in {row.message_id, row.message_id.rpartition("#")[0]}:
+        known = {row.message_id, row.message_id.rpartition("#")[0]}
+        if worker.mapping.events.has_ids and staged.message_id not in known:
             raise LetterError(
                 f"dead letter {letter.id}: an edited body keeps its id: {row.message_id}, "
                 f"not {staged.message_id}"

@@ -7,7 +7,6 @@ of a staged row again when it is applied.
 
 import json
 import re
-from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from hashlib import sha256
 from typing import Any
@@ -18,12 +17,15 @@ from pydantic import ValidationError
 from order_ops.domain.events import EVENT, EVENT_TYPES, Event
 from order_ops.domain.messages import Message, Staged
 from order_ops.mapping import Events
+from order_ops.messaging.envelope import EnvelopeReader, NotThere, content_id
+from order_ops.messaging.topology import matches
 
 PRIORITY = {"critical": 0, "normal": 1, "bulk": 2}
 """Queue class -> inbox priority; lower goes first."""
 
 _NUL = re.compile(rb"\x00|\\u0000")
 _UNNAMED = 3
+_KEYS_KNOWN = 10_000
 
 
 class Unreadable(Exception):
@@ -36,7 +38,8 @@ class Codec:
     def __init__(self, events: Events, limit_bytes: int) -> None:
         self._events = events
         self._limit = limit_bytes
-        self._readers = [(field, _reader(path)) for field, path in events.envelope.items()]
+        self._envelope = EnvelopeReader(events)
+        self._priorities: dict[str, int] = {}
 
     def stage(self, message: Message) -> Staged:
         """The inbox row of a message: pending when it can be read, else parked."""
@@ -53,9 +56,9 @@ class Codec:
             tenant_id=event.tenant,
             order_id=event.order,
             producer=event.producer,
-            sequence=event.sequence,
+            sequence=event.sequence if self._events.has_sequences else None,
             event_type=event.type,
-            priority=PRIORITY[self._events.routing.get(message.routing_key, "normal")],
+            priority=self._priority(message.routing_key),
             routing_key=_text(message.routing_key) or "",
             body=message.body,
             headers=_plain(message.headers),
@@ -83,9 +86,10 @@ class Codec:
     def _read(self, message: Message) -> Event:
         if len(message.body) > self._limit:
             raise Unreadable(f"oversize: {len(message.body)} bytes, the limit is {self._limit}")
-        envelope = self._envelope(message)
-        if envelope.get("id") is None:
-            raise Unreadable(f"no id: nothing at {self._events.envelope.get('id')}")
+        try:
+            envelope = self._envelope.read(_parse(message.body), message)
+        except NotThere as problem:
+            raise Unreadable(str(problem)) from None
         kind = envelope.get("type")
         if not isinstance(kind, str):
             raise Unreadable(f"unknown type: a text is expected, not {type(kind).__name__}")
@@ -96,25 +100,23 @@ class Codec:
         except ValidationError as error:
             raise Unreadable(_first_problem(error)) from None
 
-    def _envelope(self, message: Message) -> dict[str, Any]:
-        body = _parse(message.body)
-        found = {field: read(body, message) for field, read in self._readers}
-        kind = found.get("type")
-        if isinstance(kind, str):
-            found["type"] = self._events.types.get(kind, kind)
-        if self._events.envelope.get("version") == "=1":
-            found["version"] = 1
-        return found
+    def _priority(self, routing_key: str) -> int:
+        """Of the most urgent queue that the key leads to; a copy comes from each of them."""
+        known = self._priorities.get(routing_key)
+        if known is None:
+            routing = self._events.routing
+            classes = [routing[key] for key in routing if matches(key, routing_key)]
+            known = min((PRIORITY[name] for name in classes), default=PRIORITY["normal"])
+            if len(self._priorities) < _KEYS_KNOWN:
+                self._priorities[routing_key] = known
+        return known
 
     def _parked(self, message: Message, note: str) -> Staged:
-        """Known by content: the hash of body and routing key, so that a copy is a copy."""
-        digest = sha256(message.body)
-        identity = digest.copy()
-        identity.update(b"\n" + message.routing_key.encode())
+        """Known by content, whatever id it may have."""
         return Staged(
             source=self._events.source,
-            message_id=f"content:{identity.hexdigest()}",
-            sha256=digest.digest(),
+            message_id=content_id(message),
+            sha256=sha256(message.body).digest(),
             priority=_UNNAMED,
             routing_key=_text(message.routing_key) or "",
             body=message.body,
@@ -157,30 +159,6 @@ def _holds_nul(value: Any) -> bool:
         elif isinstance(item, list):
             left += item
     return False
-
-
-def _reader(path: str) -> Callable[[Any, Message], Any]:
-    """What reads a mapping path (see `order_ops.mapping.Events`); it gives None for nothing."""
-    if path.startswith("="):
-        constant = path[1:]
-        return lambda _body, _message: constant
-    root, _, rest = path.partition(".")
-    if root == "routing_key":
-        return lambda _body, message: message.routing_key
-    if root == "header":
-        return lambda _body, message: message.headers.get(rest)
-    if root == "property":
-        return lambda _body, message: getattr(message, rest, None)
-    names = rest.split(".")
-    if len(names) == 1:
-        return lambda body, _message: body.get(rest)
-    return lambda body, _message: _inside(body, names)
-
-
-def _inside(body: Any, names: Sequence[str]) -> Any:
-    for name in names:
-        body = body.get(name) if isinstance(body, dict) else None
-    return body
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -8,6 +8,7 @@ changing the arguments of an existing queue is refused by the broker (406).
 Same on RabbitMQ 3.10 and 4.x.
 """
 
+import re
 from typing import Any
 
 import pika
@@ -32,6 +33,15 @@ High, because a lost connection counts a delivery for every message that was in
 flight, tried or not: with prefetch 5, four lost connections once parked five
 messages that nobody had looked at.
 """
+
+
+_WORDS = {"*": r"\.[^.]*", "#": r"(\.[^.]*)*"}
+
+
+def matches(pattern: str, key: str) -> bool:
+    """Whether a topic exchange routes `key` by `pattern`: * is one word, # any number."""
+    words = [_WORDS.get(word, rf"\.{re.escape(word)}") for word in pattern.split(".")]
+    return re.fullmatch("".join(words), f".{key}") is not None
 
 
 def queue_arguments() -> dict[str, Any]:

@@ -160,6 +160,19 @@ def test_without_a_file_the_bundled_one_is_read() -> None:
         (("accounts", 0, "acts"), {"expire": "yes"}, "accounts.0.acts.expire: Input should be"),
         (("accounts", 0, "first_day"), "soon", "accounts.0.first_day: Input should be"),
         (("events", "routing", "order.created"), "urgent", "events.routing.order.created: Input"),
+        (("events", "data"), {"order.teleported": {}}, "'order.teleported' is not one of"),
+        (
+            ("events", "data"),
+            {"order.created": {"total": "body.x"}},
+            "data.order.created: unknown: ['total']; known: ['currency', 'total_minor']",
+        ),
+        (("events", "data"), {"order.created": {"total_minor": "total"}}, "is not a path: body."),
+        (
+            ("events", "data"),
+            {"order.reserved": {"payments": {"each": "body.p", "fields": {"payment": "id"}}}},
+            "'id' is not a path: item.a.b",
+        ),
+        (("events", "amount_unit"), "cents", "events.amount_unit: Input should be"),
         (("internal", "relation"), "x; DROP TABLE y", "is not a table or view name"),
         (("internal", "columns", "amount"), 'a"b', "is not a column name"),
         (("internal", "amount_unit"), "cents", "internal.amount_unit: Input should be"),
@@ -183,6 +196,14 @@ def test_a_wrong_key_is_named_with_its_file(
 def test_a_file_that_is_no_mapping_is_refused(write: Write, text: str) -> None:
     path = write(text)
     with pytest.raises(MappingError, match=r"mapping.yaml: "):
+        load_mapping(path)
+
+
+def test_a_mapping_that_finds_no_payload_is_refused(write: Write) -> None:
+    envelope = dict(yaml.safe_load(BUNDLED.read_text())["events"]["envelope"])
+    del envelope["data"]
+    path = write(changed("events", "envelope", value=envelope))
+    with pytest.raises(MappingError, match=r"events: .*envelope.data: is missing"):
         load_mapping(path)
 
 

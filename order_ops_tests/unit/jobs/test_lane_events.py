@@ -328,6 +328,24 @@ def test_what_a_dead_letter_holds_waits_and_what_comes_before_it_does_not() -> N
     assert order_of(result).payments["pi_1"].status == "failed"
 
 
+def test_without_a_sequence_an_early_event_holds_back_nobody() -> None:
+    one_till = [(SHOP, kind, data) for _, kind, data in (PAID, CREATED, RESERVED)]
+    uncounted = [replace(event, sequence=None) for event in lane(*one_till)]
+    result = fold(None, uncounted, CODEC, WAITING)
+    assert set(labels(result).values()) == {"applied"}
+    counted = fold(None, lane(*one_till), CODEC, WAITING)
+    assert labels(counted) == {1: "waiting", 2: "waiting", 3: "waiting"}
+
+
+def test_without_a_sequence_a_dead_letter_holds_what_came_after_it() -> None:
+    wrong = money("payment.succeeded", "pi_1", 999)
+    events = [
+        replace(event, sequence=None) for event in lane(CREATED, RESERVED, DECLINED, wrong, PAID)
+    ]
+    result = fold(None, events, CODEC, WAITING)
+    assert labels(result) == {1: "applied", 2: "applied", 3: "applied", 4: "dead", 5: "held"}
+
+
 def test_without_a_sequence_the_order_of_arrival_counts() -> None:
     events = [replace(event, sequence=None) for event in lane(CREATED, RESERVED, DECLINED, PAID)]
     result = fold(None, events[::-1], CODEC, WAITING)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from order_ops.domain.events import EVENT_TYPES
-from order_ops.jobs.mapping_audit import mapping_findings, matches
+from order_ops.jobs.mapping_audit import mapping_findings
 from order_ops.mapping import Events, load_mapping
 
 BUNDLED = load_mapping().events.model_dump()
@@ -60,17 +60,3 @@ def test_a_pattern_hears_what_it_matches() -> None:
 def test_a_constant_type_leaves_the_others_unheard() -> None:
     shop = events("=payment.succeeded", routing={"pay.ok": "critical"})
     assert len(mapping_findings(shop)) == len(EVENT_TYPES) - 1
-
-
-@pytest.mark.parametrize(
-    ("pattern", "keys"),
-    [
-        ("#", {"a", "a.b", "a.b.c", "axb"}),
-        ("a.#", {"a", "a.b", "a.b.c"}),
-        ("a.*", {"a.b"}),
-        ("#.c", {"a.b.c"}),
-        ("a.b", {"a.b"}),
-    ],
-)
-def test_patterns_match_as_a_topic_exchange_does(pattern: str, keys: set[str]) -> None:
-    assert {key for key in ("a", "a.b", "a.b.c", "axb") if matches(pattern, key)} == keys

@@ -323,7 +323,7 @@ def test_a_foreign_row_is_read_again_as_it_was_staged() -> None:
         ({"message_id": None}, "no id: nothing at property.message_id"),
         ({"routing_key": "pay.maybe"}, "unknown type 'pay.maybe'"),
         ({"headers": {"x-seq": 41}}, "producer: Input should be a valid string"),
-        ({"headers": {"x-app": "till"}}, "sequence: Input should be a valid integer"),
+        ({"headers": {"x-app": "till"}}, "no sequence: nothing at header.x-seq"),
     ],
 )
 def test_a_foreign_message_with_a_part_missing_is_parked(

@@ -122,3 +122,17 @@ def test_a_foreign_exchange_is_looked_for_and_never_made() -> None:
 def test_what_we_say_ourselves_is_not_bound_to_us(channel: Channel) -> None:
     spoken = {"order.changed", *COMMANDS.values()}
     assert not spoken & {key for _, _, key in channel.bindings}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "keys"),
+    [
+        ("#", {"a", "a.b", "a.b.c", "axb"}),
+        ("a.#", {"a", "a.b", "a.b.c"}),
+        ("a.*", {"a.b"}),
+        ("#.c", {"a.b.c"}),
+        ("a.b", {"a.b"}),
+    ],
+)
+def test_patterns_match_as_a_topic_exchange_does(pattern: str, keys: set[str]) -> None:
+    assert {key for key in ("a", "a.b", "a.b.c", "axb") if topology.matches(pattern, key)} == keys
