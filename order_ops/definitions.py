@@ -3,11 +3,12 @@
 import dagster as dg
 
 from order_ops.orchestration import jobs, schedules, sensors
-from order_ops.orchestration.assets import reconciliation
+from order_ops.orchestration.assets import messages, reconciliation
 from order_ops.orchestration.resources import OrderOps
 
 defs = dg.Definitions(
     assets=[
+        messages.message_ledger,
         reconciliation.provider_transactions,
         reconciliation.internal_transactions,
         reconciliation.reconcile_payments,
@@ -17,9 +18,14 @@ defs = dg.Definitions(
         jobs.dead_letters_job,
         jobs.expire_orders_job,
         jobs.handle_run_failure_job,
+        jobs.message_ledger_job,
         jobs.reconcile_payments_job,
     ],
-    schedules=[schedules.reconcile_payments_schedule, schedules.expire_orders_schedule],
+    schedules=[
+        schedules.reconcile_payments_schedule,
+        schedules.expire_orders_schedule,
+        schedules.message_ledger_schedule,
+    ],
     sensors=[
         sensors.staging_sensor,
         sensors.changed_days_sensor,

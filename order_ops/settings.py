@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "ORDER_OPS_"
 DAGSTER_POSTGRES_URL = "DAGSTER_POSTGRES_URL"
 """Read by dagster.yaml alone; must name the driver: postgresql+psycopg2://..."""
+METRICS_PORT = f"{PREFIX}METRICS_PORT"
 CODE_SERVER_PORT = "ORDER_OPS_CODE_SERVER_PORT"
 """Read by workspace.yaml alone."""
 
@@ -70,6 +71,12 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=45.0, gt=0, le=3600, description="claims and leases, unrenewed")
     event_attempts: int = Field(default=5, ge=1, le=100)
     early_event_wait_s: int = Field(default=24 * 3600, ge=1)
+
+    gap_grace_s: float = Field(
+        default=600.0, ge=0, description="how long messages may overtake each other"
+    )
+    metrics_address: str = Field(default="127.0.0.1", description="0.0.0.0 in a container")
+    metrics_port: int = Field(default=9469, ge=1, le=65_535, description="of order-ops watch")
 
     expiry_grace_s: int = Field(default=60, ge=0)
     database_pool: int = Field(default=5, ge=1, le=50)

@@ -2,7 +2,7 @@
 
 import typer
 
-from order_ops.cli import dlq, doctor, files, system
+from order_ops.cli import dlq, doctor, files, messages, system
 
 app = typer.Typer(
     name="order-ops",
@@ -17,9 +17,11 @@ for command in (
     system.migrate,
     system.consume,
     system.relay,
+    system.watch,
     doctor.doctor,
     files.ingest,
     files.reconcile,
 ):
     app.command()(command)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(messages.app, name="messages")

@@ -4,18 +4,24 @@ An error that a person can mend is printed as one message, without a traceback,
 with exit status 2; heavy imports wait until a command needs them.
 """
 
+import getpass
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from order_ops.mapping import MappingError
-from order_ops.settings import SettingsError
+from order_ops.settings import SettingsError, get_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from order_ops.store.audit import Actor
 
 console = Console()
 errors = Console(stderr=True)
@@ -23,6 +29,30 @@ errors = Console(stderr=True)
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write the outcome to this file; - for stdout.")
 ]
+Reason = Annotated[str, typer.Option(help="Why; kept in the audit.")]
+By = Annotated[
+    str, typer.Option(envvar="ORDER_OPS_ACTOR", help="Who acts.", show_default="your login")
+]
+
+
+def pool() -> "Engine":
+    """The database of the settings."""
+    from order_ops.store.engine import engine  # noqa: PLC0415
+
+    return engine(get_settings())
+
+
+def actor(by: str, reason: str, *, dry_run: bool = False) -> "Actor":
+    """Who acts, and why; a dry run needs no reason.
+
+    Raises:
+        SettingsError: nobody said why.
+    """
+    from order_ops.store.audit import Actor  # noqa: PLC0415
+
+    if not reason.strip() and not dry_run:
+        raise SettingsError("--reason: say why; it is kept in the audit")
+    return Actor(by.strip() or getpass.getuser(), reason.strip() or "dry run")
 
 
 @contextmanager
@@ -42,7 +72,14 @@ def explained() -> Iterator[None]:
 def _mendable(error: Exception) -> bool:
     """Errors whose message says what is wrong, where, and what to do."""
     names = {base.__name__ for base in type(error).__mro__}
-    told = {"ReportError", "RulesError", "InternalFileError", "DevstackError", "LetterError"}
+    told = {
+        "ReportError",
+        "RulesError",
+        "InternalFileError",
+        "DevstackError",
+        "LetterError",
+        "GapError",
+    }
     return isinstance(error, SettingsError | MappingError) or bool(names & told)
 
 

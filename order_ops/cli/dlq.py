@@ -1,6 +1,5 @@
 """`order-ops dlq`: dead letters, chosen, looked at, replayed, discarded, edited."""
 
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,15 +9,22 @@ import typer
 from rich.progress import track
 from rich.text import Text
 
-from order_ops.cli.base import JsonFile, console, explained, make_folder, write_json
+from order_ops.cli.base import (
+    By,
+    JsonFile,
+    Reason,
+    actor,
+    console,
+    explained,
+    make_folder,
+    pool,
+    write_json,
+)
 from order_ops.cli.dlq_view import groups_table, letters_table, tell_story
 from order_ops.settings import get_settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from order_ops.jobs.dead_letters import Acted
-    from order_ops.store.audit import Actor
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,10 +62,6 @@ Expect = Annotated[
     str | None, typer.Option(help="The set that was looked at, as --dry-run names it.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")]
-Reason = Annotated[str, typer.Option(help="Why; kept in the audit. Needed unless --dry-run.")]
-By = Annotated[
-    str, typer.Option(envvar="ORDER_OPS_ACTOR", help="Who acts.", show_default="your login")
-]
 _LIMIT = 50
 
 
@@ -84,12 +86,6 @@ def _given(
     }
 
 
-def _pool() -> "Engine":
-    from order_ops.store.engine import engine  # noqa: PLC0415
-
-    return engine(get_settings())
-
-
 @app.command("list")
 def list_letters(
     state: Annotated[LetterState, typer.Option(help="Where they stand.")] = LetterState.OPEN,
@@ -111,7 +107,7 @@ def list_letters(
         states: Any = None if state is LetterState.ALL else (state.value,)
         given = _given(group, origin, name, category, order, since, until)
         wanted = dead_letters.Selection(states=states, **given)
-        found = dead_letters.find(_pool(), wanted, limit + 1)
+        found = dead_letters.find(pool(), wanted, limit + 1)
     if json_file is not None:
         write_json(json_file, [letter._asdict() for letter in found[:limit]])
         return
@@ -127,7 +123,7 @@ def groups(json_file: JsonFile = None) -> None:
 
     with explained():
         make_folder(json_file)
-        found = dead_letters.groups(_pool())
+        found = dead_letters.groups(pool())
     if json_file is not None:
         write_json(json_file, [group._asdict() for group in found])
         return
@@ -146,7 +142,7 @@ def show(
     from order_ops.jobs import dead_letters  # noqa: PLC0415
 
     with explained():
-        story = dead_letters.story(_pool(), letter)
+        story = dead_letters.story(pool(), letter)
     if body:
         edited = story.letter.edited
         typer.echo(story.letter.payload or b"" if edited is None else edited, nl=False)
@@ -181,11 +177,11 @@ def replay(
 
     given = _given(group, origin, name, category, order, since, until)
     with explained():
-        actor = _actor(by, reason, dry_run=dry_run)
+        who = actor(by, reason, dry_run=dry_run)
         ids = _chosen(letters, given, expect, dry_run=dry_run)
-        made = worker(get_settings(), f"replay:{actor.name}")
+        made = worker(get_settings(), f"replay:{who.name}")
         clients = None if without_provider else ProviderClients(made.settings, made.mapping)
-        replayer = replays.Replayer(made, actor, clients)
+        replayer = replays.Replayer(made, who, clients)
         done = [
             acted
             for one in _tracked(ids, "replaying")
@@ -215,12 +211,12 @@ def discard(
 
     given = _given(group, origin, name, category, order, since, until)
     with explained():
-        actor = _actor(by, reason, dry_run=dry_run)
+        who = actor(by, reason, dry_run=dry_run)
         ids = _chosen(letters, given, expect, dry_run=dry_run)
         done = [
             acted
             for one in _tracked(ids, "discarding")
-            for acted in dead_letters.discard(_pool(), [one], actor, dry_run=dry_run)
+            for acted in dead_letters.discard(pool(), [one], who, dry_run=dry_run)
         ]
     _end(done, ids, dry_run=dry_run)
 
@@ -240,18 +236,9 @@ def edit(
     from order_ops.jobs import dead_letters  # noqa: PLC0415
 
     with explained():
-        actor = _actor(by, reason, dry_run=dry_run)
-        done = dead_letters.edit(_pool(), letter, body.read(), actor, dry_run=dry_run)
+        who = actor(by, reason, dry_run=dry_run)
+        done = dead_letters.edit(pool(), letter, body.read(), who, dry_run=dry_run)
     _print(done)
-
-
-def _actor(by: str, reason: str, *, dry_run: bool) -> "Actor":
-    from order_ops.jobs.dead_letters import LetterError  # noqa: PLC0415
-    from order_ops.store.audit import Actor  # noqa: PLC0415
-
-    if not reason.strip() and not dry_run:
-        raise LetterError("--reason: say why; it is kept in the audit")
-    return Actor(by.strip() or getpass.getuser(), reason.strip() or "dry run")
 
 
 def _chosen(
@@ -265,7 +252,7 @@ def _chosen(
     if not ids and not filtered:
         raise LetterError("say which: ids, --group or a filter; order-ops dlq list shows them")
     wanted = Selection(ids=tuple(ids) if ids else None, **given)
-    return chosen(_pool(), wanted, expect, looking=dry_run)
+    return chosen(pool(), wanted, expect, looking=dry_run)
 
 
 def _tracked(ids: Sequence[int], what: str) -> Any:

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 import typer
 
-from order_ops.cli.base import console, explained, make_folder
+from order_ops.cli.base import console, explained, make_folder, pool
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 
@@ -19,12 +19,11 @@ def ingest(
 ) -> None:
     """Store a provider file; the days it has lines of are then reconciled."""
     from order_ops.jobs.ingest import ingest as run  # noqa: PLC0415
-    from order_ops.store.engine import engine  # noqa: PLC0415
 
     with explained():
         settings = get_settings()
         found = load_mapping(settings.mapping).account(account)
-        done = run(engine(settings), found, file)
+        done = run(pool(), found, file)
     if done.known_since:
         console.out(f"{done.name} is known since {done.known_since}: nothing changed.")
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from order_ops.cli.base import console, explained, make_folder
+from order_ops.cli.base import console, explained, make_folder, pool
 from order_ops.mapping import load_mapping
 from order_ops.settings import SettingsError, get_settings
 
@@ -68,15 +68,25 @@ def consume() -> None:
 def relay() -> None:
     """Publish the outbox to the broker, until stopped."""
     from order_ops.jobs.relay import Relay  # noqa: PLC0415
-    from order_ops.store.engine import engine  # noqa: PLC0415
 
     with explained():
         settings = get_settings()
         if settings.amqp_url is None:
             raise SettingsError("ORDER_OPS_AMQP_URL: is not set: the relay needs a broker")
         events = load_mapping(settings.mapping).events
-        made = Relay(engine(settings), settings.amqp_url, events)
+        made = Relay(pool(), settings.amqp_url, events)
     _run_process("relay", made.run, made.stop)
+
+
+def watch() -> None:
+    """Keep the ledger of messages and serve metrics, until stopped; needs no Dagster."""
+    from order_ops.jobs.watch import Watcher  # noqa: PLC0415
+
+    with explained():
+        settings = get_settings()
+        watcher = Watcher(pool(), settings, load_mapping(settings.mapping).events.source)
+    with explained():
+        _run_process("watch", watcher.run, watcher.stop)
 
 
 def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:

@@ -34,10 +34,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The two ports chosen at each start."""
+    """The ports chosen at each start."""
 
     code_server: int
     webserver: int
+    metrics: int
 
 
 def programs(home: Path, ports: Ports, *, postgres: bool, node: bool, amqp: bool) -> list[Program]:
@@ -70,6 +71,7 @@ def programs(home: Path, ports: Ports, *, postgres: bool, node: bool, amqp: bool
         Program("daemon", (_script("dagster-daemon"), "run", *workspace)),
         Program("consumer", (_script("order-ops"), "consume"), waits=True),
         Program("relay", (_script("order-ops"), "relay"), waits=True),
+        Program("watch", (_script("order-ops"), "watch"), waits=True),
     ]
     return [program for program in everything if wanted.get(program.name, True)]
 

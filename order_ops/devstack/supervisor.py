@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -27,14 +28,14 @@ from order_ops.devstack.programs import (
     programs,
 )
 from order_ops.devstack.waiting import wait_until
-from order_ops.settings import CODE_SERVER_PORT
+from order_ops.settings import CODE_SERVER_PORT, METRICS_PORT
 
 UI_PORT = 3000
 READY_TIMEOUT = 90.0
 STOP_TIMEOUT = 240.0
 
 
-ANSWERING = frozenset({"postgres", "rabbitmq", "code-server", "webserver"})
+ANSWERING = frozenset({"postgres", "rabbitmq", "code-server", "webserver", "watch"})
 """Programs that were asked and answered; of the others one can see that they run."""
 
 
@@ -80,8 +81,12 @@ def _prepare(home: Path, console: Console) -> tuple[list[Program], dict[str, str
     upgrade(found.database_url)
     if found.amqp_url is None:
         console.print(f"[yellow]no broker[/]: {INSTALL_HINT} with {services.AMQP_URL}")
-    ports = Ports(code_server=processes.free_port(), webserver=processes.free_port(UI_PORT))
-    env = found.env() | {CODE_SERVER_PORT: str(ports.code_server)}
+    ports = Ports(
+        code_server=processes.free_port(),
+        webserver=processes.free_port(UI_PORT),
+        metrics=processes.free_port(),
+    )
+    env = found.env() | {CODE_SERVER_PORT: str(ports.code_server), METRICS_PORT: str(ports.metrics)}
     wanted = programs(
         home,
         ports,
@@ -125,6 +130,7 @@ def _announce(home: Path, wanted: list[Program], ports: Ports, console: Console)
         pid = supervisord.program_pids(home).get(program.name)
         console.print(f"[green]✔[/] {program.name:12} {state}, pid {pid}")
     console.print(f"\nUI    [bold]http://{LOOPBACK}:{ports.webserver}[/]")
+    console.print(f"scrape http://{LOOPBACK}:{ports.metrics}/metrics")
     console.print(f"logs  {home / 'logs'}")
     console.print(f"shell . {home / 'env'}   (then any dagster or order-ops command)")
     console.print("Ctrl-C ends everything\n")
@@ -134,17 +140,14 @@ def _ready(home: Path, program: Program, ports: Ports) -> bool:
     """Whether a program does its work, as far as one can see it from outside."""
     if program.name not in supervisord.program_pids(home):
         return False
-    match program.name:
-        case "postgres":
-            return postgres.is_running(home)
-        case "rabbitmq":
-            return broker.version(home) is not None
-        case "code-server":
-            return processes.answers(ports.code_server)
-        case "webserver":
-            return _http_ok(f"http://{LOOPBACK}:{ports.webserver}/server_info")
-        case _:
-            return True
+    asked: dict[str, Callable[[], bool]] = {
+        "postgres": lambda: postgres.is_running(home),
+        "rabbitmq": lambda: broker.version(home) is not None,
+        "code-server": lambda: processes.answers(ports.code_server),
+        "webserver": lambda: _http_ok(f"http://{LOOPBACK}:{ports.webserver}/server_info"),
+        "watch": lambda: _http_ok(f"http://{LOOPBACK}:{ports.metrics}/metrics"),
+    }
+    return asked.get(program.name, lambda: True)()
 
 
 def _http_ok(url: str) -> bool:

@@ -66,3 +66,10 @@ reconcile_payments_job = dg.define_asset_job(
     description="One accounting day of one provider account: inputs, matches, breaks, bridge.",
     tags=_tags("finance-operations", _MONEY, 3600),
 )
+
+message_ledger_job = dg.define_asset_job(
+    "message_ledger_job",
+    selection=dg.AssetSelection.assets("message_ledger"),
+    description="The ledger of messages per hour, and the check that none is missing.",
+    tags=_tags("platform", _MONEY, 300),
+)

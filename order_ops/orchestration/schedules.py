@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from order_ops.jobs import expire_orders, reconciliation_days
-from order_ops.orchestration.jobs import expire_orders_job, reconcile_payments_job
+from order_ops.jobs import expire_orders, message_ledger, reconciliation_days
+from order_ops.orchestration.jobs import (
+    expire_orders_job,
+    message_ledger_job,
+    reconcile_payments_job,
+)
 from order_ops.orchestration.resources import OrderOps
 from order_ops.orchestration.sensors import live_runs
 from order_ops.store.engine import transaction
@@ -49,4 +53,19 @@ def expire_orders_schedule(
         return dg.SkipReason("no reservation is due")
     if live_runs(context.instance, expire_orders_job.name):
         return dg.SkipReason("a run is expiring orders already")
+    return dg.RunRequest()
+
+
+@dg.schedule(
+    name="message_ledger_schedule",
+    job=message_ledger_job,
+    cron_schedule="2 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="The ledger of messages, when an hour of it has changed.",
+)
+def message_ledger_schedule(order_ops: OrderOps) -> dg.RunRequest | dg.SkipReason:
+    """The watcher alerts within a minute; this is the record in the run history."""
+    if not message_ledger.has_changed(order_ops.pool, within_s=3_660):
+        return dg.SkipReason("no message came or went in the last hour")
     return dg.RunRequest()

@@ -11,10 +11,12 @@ from uuid import NAMESPACE_OID, uuid5
 
 import orjson
 
+from order_ops.domain.failures import ClassifiedError, FailureKind
 from order_ops.domain.orders import Change, Order
 from order_ops.store.engine import Connection
 from order_ops.store.queries import columns, ops
 
+LIMIT_BYTES = 100_000
 COMMANDS = {"confirmed": "order.confirm", "expired": "order.expire"}
 
 
@@ -45,11 +47,18 @@ def _row(order: Order, change: Change) -> dict[str, object]:
             "cause": change.cause,
         },
     }
+    raw = orjson.dumps(body)
+    if len(raw) > LIMIT_BYTES:
+        raise ClassifiedError(
+            f"{kind} of order {order.order_id} would be {len(raw)} bytes, a message has at most "
+            f"{LIMIT_BYTES}",
+            FailureKind.PERMANENT,
+        )
     return {
         "message_id": message_id,
         "tenant_id": order.tenant,
         "order_id": order.order_id,
         "routing_key": kind,
-        "body": orjson.dumps(body),
+        "body": raw,
         "headers": {"cause": change.cause},
     }

@@ -22,6 +22,7 @@ intake = _load("intake")
 orders = _load("orders")
 ops = _load("ops")
 letters = _load("letters")
+messages = _load("messages")
 recon = _load("recon")
 
 

@@ -12,7 +12,19 @@ REQUIRED_COLUMNS = [
     "balance_transaction_id", "created", "currency", "gross", "fee", "net",
     "reporting_category",
 ]  # fmt: skip
-COMMANDS = ["up", "demo", "migrate", "consume", "relay", "doctor", "ingest", "reconcile", "dlq"]
+COMMANDS = [
+    "up",
+    "demo",
+    "migrate",
+    "consume",
+    "relay",
+    "watch",
+    "doctor",
+    "ingest",
+    "reconcile",
+    "dlq",
+    "messages",
+]
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 INTERNAL = "entry_id,order_id,currency,occurred_at,amount\nc1,o1,BRL,2026-03-01T12:00:00Z,10.00\n"
 

@@ -6,7 +6,7 @@ import pytest
 from order_ops.devstack.programs import Ports, Program, configuration, programs
 
 HOME = Path("/home/a b/100%/.order_ops")
-PORTS = Ports(code_server=4001, webserver=3007)
+PORTS = Ports(code_server=4001, webserver=3007, metrics=9469)
 
 
 def names(*, postgres: bool = True, node: bool = True, amqp: bool = True) -> list[str]:
@@ -22,11 +22,17 @@ def parsed(wanted: list[Program]) -> RawConfigParser:
 
 def test_start_order() -> None:
     servers, dagster = ["postgres", "epmd", "rabbitmq"], ["code-server", "webserver", "daemon"]
-    assert names() == [*servers, *dagster, "consumer", "relay"]
+    assert names() == [*servers, *dagster, "consumer", "relay", "watch"]
 
 
 def test_without_a_broker_nothing_consumes_or_relays() -> None:
-    assert names(node=False, amqp=False) == ["postgres", "code-server", "webserver", "daemon"]
+    assert names(node=False, amqp=False) == [
+        "postgres",
+        "code-server",
+        "webserver",
+        "daemon",
+        "watch",
+    ]
 
 
 def test_servers_that_run_elsewhere_are_not_run() -> None:
@@ -61,7 +67,7 @@ def test_every_program_comes_back_and_ends_with_its_children() -> None:
 def test_clients_of_the_broker_start_once_it_is_ready() -> None:
     config = parsed(programs(HOME, PORTS, postgres=True, node=True, amqp=True))
     held = [name for name in names() if config[f"program:{name}"]["autostart"] == "false"]
-    assert held == ["consumer", "relay"]
+    assert held == ["consumer", "relay", "watch"]
 
 
 @pytest.mark.parametrize("name", ["epmd", "rabbitmq"])

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from order_ops.domain.failures import ClassifiedError
 from order_ops.domain.orders import Change, Order, State
 from order_ops.mapping import load_mapping
 from order_ops.messaging.codec import Codec, Unreadable
@@ -50,6 +51,14 @@ def test_many_changes_are_one_statement(written: Written) -> None:
 
 def test_no_change_is_no_statement(written: Written) -> None:
     outbox.add(CONNECTION, [])
+    assert written == []
+
+
+def test_a_message_that_no_broker_should_carry_is_refused_with_its_change(written: Written) -> None:
+    with pytest.raises(
+        ClassifiedError, match=r"order.changed of order o-1 would be 100\d\d\d bytes"
+    ):
+        outbox.add(CONNECTION, [(order(), change("reserved", cause="x" * 100_000))])
     assert written == []
 
 
