@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -84,16 +85,18 @@ def watch() -> None:
 
     with explained():
         settings = get_settings()
-        watcher = Watcher(pool(), settings, load_mapping(settings.mapping).events.source)
+        watcher = Watcher(pool(), settings, load_mapping(settings.mapping).events)
     with explained():
         _run_process("watch", watcher.run, watcher.stop)
 
 
 def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
-    """A long-running process: JSON logs, and a clean end on SIGTERM and Ctrl-C."""
-    from order_ops.telemetry.logs import configure  # noqa: PLC0415
+    """A long-running process: JSON logs, a clean end on SIGTERM and Ctrl-C, a loud one else."""
+    from order_ops.jobs.process_alerts import tell_death  # noqa: PLC0415
+    from order_ops.telemetry import crash, logs  # noqa: PLC0415
 
-    configure(name)
+    logs.configure(name)
+    crash.install(partial(tell_death, pool(), name))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop())
     run()

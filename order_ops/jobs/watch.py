@@ -4,15 +4,26 @@ It keeps the ledger of messages up to date, and is scraped by Prometheus.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+import pika
 import structlog
 from prometheus_client import Metric
 from sqlalchemy import Engine
 
 from order_ops.jobs import message_ledger
+from order_ops.mapping import Events
+from order_ops.messaging.broker_api import BrokerApi, queue_depths
+from order_ops.messaging.declared import Declared
 from order_ops.settings import Settings
-from order_ops.telemetry.metrics import message_metrics, serve
+from order_ops.store.engine import transaction
+from order_ops.store.queries import letters, messages
+from order_ops.telemetry.metrics import (
+    backlog_metrics,
+    message_metrics,
+    queue_metrics,
+    serve,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -22,10 +33,10 @@ _EVERY_S = 30.0
 class Watcher:
     """Watches until stopped; may run twice."""
 
-    def __init__(self, pool: Engine, settings: Settings, source: str) -> None:
+    def __init__(self, pool: Engine, settings: Settings, events: Events) -> None:
         self._pool = pool
         self._settings = settings
-        self._source = source
+        self._events = events
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -38,7 +49,13 @@ class Watcher:
         Raises:
             OSError: the metrics' port is taken.
         """
-        end = serve(self._settings.metrics_port, self._metrics, self._settings.metrics_address)
+        sources: dict[str, Callable[[], Iterable[Metric]]] = {"database": self._stored}
+        if self._settings.amqp_url and self._settings.broker_api_url:
+            vhost = pika.URLParameters(self._settings.amqp_url).virtual_host
+            api = BrokerApi(self._settings.broker_api_url, vhost)
+            names = Declared.of(self._events).queues
+            sources["broker"] = lambda: queue_metrics(queue_depths(api, names))
+        end = serve(self._settings.metrics_port, sources, self._settings.metrics_address)
         try:
             while not self._stopping.is_set():
                 self._refresh()
@@ -48,14 +65,18 @@ class Watcher:
 
     def _refresh(self) -> None:
         try:
-            found = message_ledger.refresh(self._pool, self._source, self._settings.gap_grace_s)
+            grace_s = self._settings.gap_grace_s
+            found = message_ledger.refresh(self._pool, self._events.source, grace_s)
         except Exception as error:  # noqa: BLE001 - it survives the database
             log.warning("watch.ledger_failed", error=repr(error))
             return
         if found.gap:
             log.error("watch.messages_missing", gap=found.gap, what=str(found))
 
-    def _metrics(self) -> Iterable[Metric]:
+    def _stored(self) -> Iterable[Metric]:
         found = message_ledger.balance(self._pool, self._settings.gap_grace_s)
         missing = sum(gap.numbers for gap in found.gaps)
-        return message_metrics(message_ledger.totals(self._pool), missing, found.unpublished)
+        totals = message_ledger.totals(self._pool)
+        yield from message_metrics(totals, missing, found.unpublished)
+        with transaction(self._pool) as conn:
+            yield from backlog_metrics(messages.backlog(conn), list(letters.depth(conn)))

@@ -4,12 +4,17 @@ What a figure is belongs here; where it is read is the caller's. Names start wit
 `order_ops_`; no ids are labels.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+import structlog
 from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from order_ops.messaging.broker_api import QueueDepth
+
+log = structlog.get_logger(__name__)
 
 
 class MessageTotals(Protocol):
@@ -53,34 +58,97 @@ def message_metrics(totals: MessageTotals, missing: int, unconfirmed: int) -> It
     )
 
 
-class Reading(Collector):
-    """Reads at each scrape; what cannot be read is left out, and `order_ops_readable` says so."""
+class DeadLetters(Protocol):
+    """Open dead letters of one origin and category; `oldest` in seconds since 1970."""
 
-    def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:
-        self._read = read
+    origin: str
+    category: str
+    letters: int
+    oldest: float
+
+
+class Backlog(Protocol):
+    """What waits; `oldest` in seconds since 1970, None: nothing."""
+
+    pending: int
+    oldest: float | None
+    unpublished: int
+
+
+def backlog_metrics(backlog: Backlog, letters: Iterable[DeadLetters]) -> Iterable[Metric]:
+    """What waits in the inbox and the outbox, and the dead letters that nobody has dealt with."""
+    yield GaugeMetricFamily(
+        "order_ops_inbox_pending", "Events that are not applied yet.", value=backlog.pending
+    )
+    oldest = GaugeMetricFamily(
+        "order_ops_inbox_oldest_timestamp_seconds", "When the oldest of them came; none: no sample."
+    )
+    if backlog.oldest is not None:
+        oldest.add_metric([], backlog.oldest)
+    yield oldest
+    yield GaugeMetricFamily(
+        "order_ops_outbox_unpublished", "Messages of our own to publish.", value=backlog.unpublished
+    )
+    by_kind = GaugeMetricFamily(
+        "order_ops_dead_letters", "Open dead letters.", labels=["origin", "category"]
+    )
+    since = GaugeMetricFamily(
+        "order_ops_dead_letters_oldest_timestamp_seconds",
+        "When the oldest of them was written.",
+        labels=["origin", "category"],
+    )
+    for one in letters:
+        by_kind.add_metric([one.origin, one.category], one.letters)
+        since.add_metric([one.origin, one.category], one.oldest)
+    yield by_kind
+    yield since
+
+
+def queue_metrics(queues: Iterable[QueueDepth]) -> Iterable[Metric]:
+    """Depth of our queues at the broker, as its management API tells."""
+    depth = GaugeMetricFamily(
+        "order_ops_queue_messages", "Messages in a queue.", labels=["queue", "state"]
+    )
+    for queue in queues:
+        depth.add_metric([queue.name, "ready"], queue.ready)
+        depth.add_metric([queue.name, "unacked"], queue.unacked)
+    yield depth
+
+
+Sources = Mapping[str, Callable[[], Iterable[Metric]]]
+"""What is read at a scrape, by the name of what it is read from."""
+
+
+class Reading(Collector):
+    """Reads at each scrape; of a source that is away nothing is told but that it is."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
 
     def collect(self) -> Iterable[Metric]:
         """The metrics as they are now."""
-        found: list[Metric] = []
-        readable = 1
-        try:
-            found = list(self._read())
-        except Exception:  # noqa: BLE001 - a scrape must tell that the database is away
-            readable = 0
-        yield from found
-        yield GaugeMetricFamily(
-            "order_ops_readable", "1 when the state behind the metrics was read.", value=readable
+        readable = GaugeMetricFamily(
+            "order_ops_readable", "1 when what a source has was read.", labels=["source"]
         )
+        for name, read in self._sources.items():
+            found: list[Metric] = []
+            try:
+                found = list(read())
+            except Exception as error:  # noqa: BLE001 - a scrape must tell what is away
+                log.warning("metrics.unreadable", source=name, error=repr(error))
+            readable.add_metric([name], bool(found))
+            yield from found
+        yield readable
 
 
-def serve(port: int, read: Callable[[], Iterable[Metric]], address: str) -> Callable[[], None]:
+def serve(port: int, sources: Sources, address: str) -> Callable[[], None]:
     """Serve `/metrics` on a thread; returns what ends it.
 
     Raises:
         OSError: the port is taken.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Reading(read))
+    registry.register(Reading(sources))
     server, thread = start_http_server(port, address, registry)
 
     def stop() -> None:

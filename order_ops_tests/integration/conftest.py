@@ -34,6 +34,7 @@ from order_ops.store.inbox import StageResult
 from order_ops.store.migrate import upgrade
 
 EXTERNAL_BROKER = "ORDER_OPS_TEST_AMQP_URL"
+EXTERNAL_API = "ORDER_OPS_TEST_BROKER_API_URL"
 TEMPLATE = "migrated"
 
 
@@ -103,6 +104,16 @@ def amqp_url(request: pytest.FixtureRequest) -> Iterator[str]:
     rabbitmq.control(home, "eval", f"ok = {add}, ok = {allow}.")
     yield node(home).amqp_url.replace("%2F", name)
     rabbitmq.control(home, "delete_vhost", name)
+
+
+@pytest.fixture
+def broker_api_url(request: pytest.FixtureRequest) -> str:
+    """The broker's management API."""
+    if not os.environ.get(EXTERNAL_BROKER):
+        return node(request.getfixturevalue("broker")).api_url
+    if not os.environ.get(EXTERNAL_API):
+        pytest.fail(f"name the management API of {EXTERNAL_BROKER} in {EXTERNAL_API}", False)
+    return os.environ[EXTERNAL_API]
 
 
 def _remove_own_queues(amqp_url: str) -> None:

@@ -1,6 +1,5 @@
 """The doctor on real servers: healthy, and with each thing that can be wrong."""
 
-import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,6 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from order_ops.cli import app
-from order_ops.devstack.broker_node import node
 from order_ops.devstack.services import prepare_dagster_home
 from order_ops.devstack.waiting import wait_until
 from order_ops.jobs import doctor
@@ -27,25 +25,17 @@ from order_ops.messaging import topology
 from order_ops.orchestration.doctor import dagster_findings
 from order_ops.settings import Settings, get_settings
 from order_ops.store.migrate import config
-from order_ops_tests.integration.conftest import EXTERNAL_BROKER, Shop
+from order_ops_tests.integration.conftest import Shop
 
-EXTERNAL_API = "ORDER_OPS_TEST_BROKER_API_URL"
 CRITICAL = "order_ops.critical"
 
 
 @pytest.fixture
-def api_url(request: pytest.FixtureRequest) -> str:
-    if not os.environ.get(EXTERNAL_BROKER):
-        return node(request.getfixturevalue("broker")).api_url
-    if not os.environ.get(EXTERNAL_API):
-        pytest.fail(f"name the management API of {EXTERNAL_BROKER} in {EXTERNAL_API}", False)
-    return os.environ[EXTERNAL_API]
-
-
-@pytest.fixture
-def settings(shop: Shop, amqp_url: str, api_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(
+    shop: Shop, amqp_url: str, broker_api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     monkeypatch.setenv("ORDER_OPS_AMQP_URL", amqp_url)
-    monkeypatch.setenv("ORDER_OPS_BROKER_API_URL", api_url)
+    monkeypatch.setenv("ORDER_OPS_BROKER_API_URL", broker_api_url)
     get_settings.cache_clear()
     return get_settings()
 

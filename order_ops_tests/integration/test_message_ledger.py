@@ -19,6 +19,8 @@ from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
 from order_ops.jobs import message_ledger
 from order_ops.jobs.message_ledger import Balance, GapError, accept, hours, refresh
+from order_ops.messaging import topology
+from order_ops.messaging.publisher import Outgoing, Publisher
 from order_ops.store.audit import Actor
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
@@ -173,8 +175,17 @@ def test_the_command_shows_the_ledger_and_fails_when_something_is_missing(
 
 
 def test_the_watcher_keeps_the_ledger_and_is_scraped(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, amqp_url: str, broker_api_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """50 messages that nobody consumes, a poison message and a gap: a scrape shows each."""
+    monkeypatch.setenv("ORDER_OPS_AMQP_URL", amqp_url)
+    monkeypatch.setenv("ORDER_OPS_BROKER_API_URL", broker_api_url)
+    topology.ensure(amqp_url, shop.mapping.events)
+    waiting = [Outgoing(None, "shop.events", m.routing_key, m.body) for m in numbered(*range(50))]
+    publisher = Publisher(amqp_url)
+    publisher.publish(waiting)
+    publisher.close()
+    shop.stage(Message(b"{", "order.created", {}))
     port = free_port()
     monkeypatch.setenv("ORDER_OPS_METRICS_PORT", str(port))
     monkeypatch.setenv("ORDER_OPS_GAP_GRACE_S", "0")
@@ -187,7 +198,7 @@ def test_the_watcher_keeps_the_ledger_and_is_scraped(
                 text = answer.read().decode()
         except URLError:
             return {}
-        found = re.findall(r"^(\w\S*) (\S+)$", text, re.MULTILINE)
+        found = re.findall(r"^(\w.*) (\S+)$", text, re.MULTILINE)
         return {name: float(value) for name, value in found}
 
     try:
@@ -195,10 +206,15 @@ def test_the_watcher_keeps_the_ledger_and_is_scraped(
             lambda: scraped().get("order_ops_messages_missing") == 2, 30, "the gap is scraped"
         )
         figures = scraped()
-        assert figures["order_ops_messages_received_total"] == 3
+        assert figures["order_ops_messages_received_total"] == 4
         assert figures['order_ops_messages{state="pending"}'] == 3
+        assert figures["order_ops_inbox_pending"] == 3
+        assert figures["order_ops_inbox_oldest_timestamp_seconds"] > 1_700_000_000
+        assert figures['order_ops_dead_letters{category="permanent",origin="event"}'] == 1
+        depth = 'order_ops_queue_messages{queue="order_ops.normal",state="ready"}'
+        wait_until(lambda: scraped().get(depth) == 50, 30, "the broker has counted its queue")
         assert figures["order_ops_outbox_unconfirmed"] == 0
-        assert figures["order_ops_readable"] == 1
+        assert figures['order_ops_readable{source="database"}'] == 1
     finally:
         watcher.send_signal(signal.SIGTERM)
         assert watcher.wait(30) == 0

@@ -77,3 +77,8 @@ WHERE NOT EXISTS (
 -- name: runs_to_launch
 SELECT id, name, headers, reviewed_at FROM ops.dead_letter
 WHERE origin = 'run' AND state = 'replaying' ORDER BY id LIMIT :letters;
+
+-- name: depth
+SELECT origin, category, count(*) AS letters,
+    extract(epoch FROM min(created_at))::float8 AS oldest
+FROM ops.dead_letter WHERE state = 'open' GROUP BY origin, category ORDER BY origin, category;

@@ -114,3 +114,8 @@ SELECT EXISTS (
 ) OR EXISTS (
     SELECT 1 FROM intake.inbox WHERE settled_at > now() - make_interval(secs => :within_s)
 ) OR EXISTS (SELECT 1 FROM ops.outbox WHERE published_at IS NULL);
+
+-- name: backlog^
+SELECT count(*) AS pending, extract(epoch FROM min(received_at))::float8 AS oldest,
+    (SELECT count(*) FROM ops.outbox WHERE published_at IS NULL) AS unpublished
+FROM intake.inbox WHERE state IN ('pending', 'retry');

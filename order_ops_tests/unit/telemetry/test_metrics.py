@@ -7,7 +7,14 @@ from urllib.request import urlopen
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 
 from order_ops.devstack.processes import free_port
-from order_ops.telemetry.metrics import Reading, message_metrics, serve
+from order_ops.messaging.broker_api import QueueDepth
+from order_ops.telemetry.metrics import (
+    Reading,
+    backlog_metrics,
+    message_metrics,
+    queue_metrics,
+    serve,
+)
 
 TOTALS = SimpleNamespace(received=9, copies=11, pending=1, done=5, parked=2, skipped=0, discarded=1)
 
@@ -19,7 +26,7 @@ def scraped(reading: Reading) -> str:
 
 
 def test_every_figure_of_the_ledger_is_there() -> None:
-    told = scraped(Reading(lambda: message_metrics(TOTALS, 3, 4)))
+    told = scraped(Reading({"database": lambda: message_metrics(TOTALS, 3, 4)}))
     for line in (
         "order_ops_messages_received_total 9.0",
         "order_ops_messages_copies_total 11.0",
@@ -27,7 +34,7 @@ def test_every_figure_of_the_ledger_is_there() -> None:
         'order_ops_messages{state="parked"} 2.0',
         "order_ops_messages_missing 3.0",
         "order_ops_outbox_unconfirmed 4.0",
-        "order_ops_readable 1.0",
+        'order_ops_readable{source="database"} 1.0',
     ):
         assert line in told.splitlines()
 
@@ -36,15 +43,35 @@ def test_what_cannot_be_read_is_left_out_and_said() -> None:
     def away() -> Iterable[Metric]:
         raise ConnectionError("the database is away")
 
-    told = scraped(Reading(away))
-    assert "order_ops_readable 0.0" in told.splitlines()
+    queue = QueueDepth("order_ops.critical", ready=50, unacked=2)
+    told = scraped(Reading({"database": away, "broker": lambda: queue_metrics([queue])}))
+    for line in (
+        'order_ops_readable{source="database"} 0.0',
+        'order_ops_readable{source="broker"} 1.0',
+        'order_ops_queue_messages{queue="order_ops.critical",state="ready"} 50.0',
+        'order_ops_queue_messages{queue="order_ops.critical",state="unacked"} 2.0',
+    ):
+        assert line in told.splitlines()
     assert "order_ops_messages" not in told
+
+
+def test_an_empty_backlog_has_no_oldest() -> None:
+    empty = SimpleNamespace(pending=0, oldest=None, unpublished=0)
+    letters = [SimpleNamespace(origin="event", category="conflict", letters=2, oldest=5.0)]
+    told = scraped(Reading({"database": lambda: backlog_metrics(empty, letters)})).splitlines()
+    assert "order_ops_inbox_pending 0.0" in told
+    assert not [line for line in told if line.startswith("order_ops_inbox_oldest")]
+    assert 'order_ops_dead_letters{category="conflict",origin="event"} 2.0' in told
 
 
 def test_a_scrape_reads_anew_and_the_port_is_free_afterwards() -> None:
     port, figures = free_port(), iter([1, 2])
+
+    def counting() -> Iterable[Metric]:
+        return message_metrics(TOTALS, next(figures), 0)
+
     for _ in range(2):
-        end = serve(port, lambda: message_metrics(TOTALS, next(figures), 0), "127.0.0.1")
+        end = serve(port, {"database": counting}, "127.0.0.1")
         try:
             with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
                 text = answer.read().decode()

@@ -1,0 +1,48 @@
+"""A process whose error nobody handled says so, alerts, and ends, so that it is started again."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from order_ops_tests.integration.conftest import Shop
+
+IN_A_THREAD = """
+import threading, time
+from order_ops.cli.system import _run_process
+
+def run():
+    threading.Thread(target=lambda: 1 / 0, name="reader").start()
+    while True:
+        time.sleep(1)
+
+_run_process("consumer", run, lambda: None)
+"""
+IN_MAIN = """
+from order_ops.cli.system import _run_process
+_run_process("consumer", lambda: 1 / 0, lambda: None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "where", "status"),
+    [(IN_A_THREAD, "thread reader", 70), (IN_MAIN, "main thread", 1)],
+    ids=["thread", "main"],
+)
+def test_it_logs_alerts_and_exits(shop: Shop, program: str, where: str, status: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ,
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert ended.returncode == status
+    (line,) = [json.loads(one) for one in ended.stdout.splitlines() if b"process.died" in one]
+    assert (line["where"], line["process"], line["level"]) == (where, "consumer", "critical")
+    assert "ZeroDivisionError" in line["exception"]
+    ((key, title),) = shop.rows("SELECT dedupe_key, title FROM ops.alert")
+    assert key == "process:consumer:died"
+    assert title == f"consumer has died: {where}: ZeroDivisionError: division by zero"
