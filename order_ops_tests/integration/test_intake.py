@@ -86,6 +86,14 @@ def test_poison_is_parked_byte_for_byte_and_its_batch_is_unharmed(shop: Shop, bo
     assert bytes(shop.one("SELECT payload FROM ops.dead_letter")) == body
 
 
+def test_the_database_refuses_an_outgoing_message_that_is_too_large(shop: Shop) -> None:
+    body = b"x" * 100_001
+    row = "INSERT INTO ops.outbox (message_id, tenant_id, order_id, routing_key, body) VALUES"
+    with pytest.raises(errors.CheckViolation, match="ck_outbox_body"):
+        shop.rows(f"{row} ('m', 't', 'o', 'k', %(body)s) RETURNING 1", body=body)
+    assert shop.rows(f"{row} ('m', 't', 'o', 'k', %(body)s) RETURNING 1", body=body[:-1])
+
+
 def test_what_the_database_refuses_is_parked_and_its_batch_is_stored(shop: Shop) -> None:
     """A key longer than an index entry can be: the codec lets it through, the index does not."""
     refused = Message(b"{", "k" * 3, {})

@@ -40,6 +40,7 @@ outbox = Table(
     moment("created_at", now=True),
     moment("published_at"),
     UniqueConstraint("message_id"),
+    CheckConstraint("octet_length(body) <= 100000", name="body"),
     Index("ix_outbox_unpublished", "id", postgresql_where=text("published_at IS NULL")),
     comment="What is said to the world, written with the change it speaks of.",
     schema="ops",

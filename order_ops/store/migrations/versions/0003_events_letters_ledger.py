@@ -213,6 +213,7 @@ def upgrade() -> None:
     op.create_check_constraint(
         "reviewed_at", "dead_letter", "(state = 'open') = (reviewed_at IS NULL)", schema="ops"
     )
+    op.create_check_constraint("body", "outbox", "octet_length(body) <= 100000", schema="ops")
     op.execute(
         "CREATE FUNCTION ops.only_added() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " RAISE EXCEPTION '%.% is only ever added to', TG_TABLE_SCHEMA, TG_TABLE_NAME"
@@ -231,6 +232,7 @@ def downgrade() -> None:
     _replace_status("pending", "succeeded", "failed")
     op.drop_constraint("shop_state", "orders", schema="orders", type_="check")
     op.drop_constraint("reviewed_at", "dead_letter", schema="ops", type_="check")
+    op.drop_constraint("body", "outbox", schema="ops", type_="check")
     # a letter that a replay opened goes: the one that was replayed tells what happened
     op.execute("DELETE FROM ops.dead_letter WHERE replay_of IS NOT NULL")
     op.create_table_comment(
