@@ -16,21 +16,26 @@ _HEX_SHOWN = 512
 _ROW = 16
 
 
+def _table(*names: str) -> Table:
+    """Columns of which the last, the error, takes what is left of the line."""
+    table = Table(box=None, pad_edge=False, expand=True)
+    for name in names[:-1]:
+        right = name in {"id", "letters", "at stake"}
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    table.add_column(names[-1], ratio=1, no_wrap=True, overflow="ellipsis")
+    return table
+
+
 def letters_table(letters: Sequence[Any]) -> Table | str:
     """One line per letter."""
     if not letters:
         return "No dead letter."
-    table = Table(box=None, pad_edge=False)
-    for name, justify in (("id", "right"), ("since", "left"), ("what", "left"), ("order", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("at stake", justify="right")
-    for name in ("state", "group", "error"):
-        table.add_column(name, overflow="ellipsis", no_wrap=name == "error")
+    table = _table("id", "since", "what", "order", "at stake", "state", "group", "error")
     for one in letters:
         table.add_row(
             str(one.id),
             one.created_at.strftime("%Y-%m-%d %H:%M"),
-            f"{one.origin} {one.name}",
+            one.name,
             one.order_id or "",
             money(one.amount_minor, one.currency),
             one.state,
@@ -44,10 +49,7 @@ def groups_table(groups: Sequence[Any]) -> Table | str:
     """One line per cause."""
     if not groups:
         return "No open dead letter."
-    table = Table(box=None, pad_edge=False)
-    for name in ("group", "letters", "first", "last", "at stake", "what", "error"):
-        right = name in {"letters", "at stake"}
-        table.add_column(name, justify="right" if right else "left", no_wrap=name == "error")
+    table = _table("group", "letters", "first", "last", "at stake", "what", "error")
     for one in groups:
         table.add_row(
             one.fingerprint,
