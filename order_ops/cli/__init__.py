@@ -2,7 +2,7 @@
 
 import typer
 
-from order_ops.cli import dlq, doctor, files, messages, system
+from order_ops.cli import dlq, doctor, files, messages, pauses, system
 
 app = typer.Typer(
     name="order-ops",
@@ -18,6 +18,8 @@ for command in (
     system.consume,
     system.relay,
     system.watch,
+    pauses.pause,
+    pauses.resume,
     doctor.doctor,
     files.ingest,
     files.reconcile,

@@ -33,6 +33,16 @@ VALUES (:actor, :action, :subject, :reason, :detail::jsonb);
 -- name: audit_of
 SELECT at, actor, action, reason, detail FROM ops.audit WHERE subject = :subject ORDER BY id;
 
+-- name: pause!
+INSERT INTO ops.pause (name, actor, reason) VALUES (:name, :actor, :reason)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: resume!
+DELETE FROM ops.pause WHERE name = :name;
+
+-- name: paused^
+SELECT actor, reason, since FROM ops.pause WHERE name = :name;
+
 -- name: plan_act^
 -- One act per order and version: the same facts never lead to a second one.
 INSERT INTO ops.act (kind, tenant_id, order_id, account, order_version, state, reason, facts,

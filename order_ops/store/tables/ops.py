@@ -136,6 +136,17 @@ audit = Table(
     schema="ops",
 )
 
+pause = Table(
+    "pause",
+    metadata,
+    Column("name", Text, primary_key=True),
+    words("actor"),
+    words("reason"),
+    moment("since", now=True),
+    comment="What people have paused; a row goes when it is resumed, the audit keeps both.",
+    schema="ops",
+)
+
 act = Table(
     "act",
     metadata,

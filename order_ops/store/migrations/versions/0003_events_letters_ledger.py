@@ -91,6 +91,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_subject", "audit", ["subject"], unique=False, schema="ops")
     op.create_table(
+        "pause",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column(
+            "since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_pause")),
+        schema="ops",
+        comment="What people have paused; a row goes when it is resumed, the audit keeps both.",
+    )
+    op.create_table(
         "disputes",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("order_id", sa.Text(), nullable=False),
@@ -289,6 +301,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("status = 'open'"),
     )
     op.drop_table("disputes", schema="orders")
+    op.drop_table("pause", schema="ops")
     op.drop_index("ix_audit_subject", table_name="audit", schema="ops")
     op.drop_table("audit", schema="ops")
     op.execute("DROP FUNCTION ops.only_added()")
