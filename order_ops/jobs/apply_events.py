@@ -7,6 +7,7 @@ alone; of that lane, the event that fails alone is recorded. Each round looks
 after one suspect lane too, one whose worker died.
 """
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,8 @@ def _apply_side_by_side(worker: Worker, until: float) -> Applied:
     Suspects are never among them: one that kills this process takes no chunk with it.
     """
     stop = Event()
+    thresholds = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 20)  # a chunk is as many objects, and none of them a cycle
 
     def chunks() -> Applied:
         done = Applied()
@@ -129,6 +132,7 @@ def _apply_side_by_side(worker: Worker, until: float) -> Applied:
             return sum((thread.result() for thread in working), Applied())
         finally:
             stop.set()
+            gc.set_threshold(*thresholds)
 
 
 def _claim_due(worker: Worker) -> Claim | None:

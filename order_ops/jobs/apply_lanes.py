@@ -77,7 +77,7 @@ def staged_events(
     """The unsettled events of lanes; with `only`, no other event is ours to apply."""
     found: dict[Key, list[StagedEvent]] = {}
     for row in intake.lane_events(conn, **ledger.keys(lanes)):
-        staged = StagedEvent(**row._asdict())
+        staged = StagedEvent(*row)
         if only is not None and staged.id != only:
             staged = replace(staged, due=False)
         found.setdefault((row.tenant_id, row.order_id), []).append(staged)

@@ -82,15 +82,15 @@ def make_consumer(settings: Settings, mapping: Mapping | None = None) -> Consume
     codec = Codec(mapping.events, settings.message_limit_bytes)
     pool = engine(settings)
 
-    def store(batch: Sequence[Message]) -> None:
-        log.info("consumer.stored", **_counts(store_messages(pool, codec, batch)))
+    def store(batch: Sequence[Staged]) -> None:
+        log.info("consumer.stored", **_counts(_store(pool, batch)))
 
     limits = Limits(
         batch=settings.consumer_batch,
         wait_s=settings.consumer_wait_ms / 1000,
         prefetch=settings.consumer_prefetch,
     )
-    return Consumer(settings.amqp_url, mapping.events, store, limits)
+    return Consumer(settings.amqp_url, mapping.events, codec.stage, store, limits)
 
 
 def _counts(result: StageResult) -> dict[str, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from psycopg.types.json import Jsonb
 
 from order_ops.domain.failures import FailureKind, fingerprint
 from order_ops.domain.messages import Staged
@@ -17,11 +18,26 @@ from order_ops.store.engine import Connection
 from order_ops.store.letters import DeadLetter, add_dead_letters
 from order_ops.store.queries import intake
 
-_COPY = (
-    "COPY staged_batch (position, source, message_id, sha256, tenant_id, order_id, producer,"
-    " sequence, event_type, priority, routing_key, body, headers, occurred_at, state,"
-    " correlation_id, note) FROM STDIN"
-)
+_COLUMNS = {
+    "position": "int4",
+    "source": "text",
+    "message_id": "text",
+    "sha256": "bytea",
+    "tenant_id": "text",
+    "order_id": "text",
+    "producer": "text",
+    "sequence": "int8",
+    "event_type": "text",
+    "priority": "int2",
+    "routing_key": "text",
+    "body": "bytea",
+    "headers": "jsonb",
+    "occurred_at": "timestamptz",
+    "state": "text",
+    "correlation_id": "text",
+    "note": "text",
+}
+_COPY = f"COPY staged_batch ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT binary)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +54,21 @@ def stage(conn: Connection, batch: Sequence[Staged]) -> StageResult:
     """Write a batch; nothing is committed here."""
     intake.make_batch_table(conn)
     _copy(conn, batch)
-    new = list(intake.insert_batch(conn))
+    new = intake.insert_batch(conn)
     conflicts = 0
-    if len(new) < len(batch):
-        intake.count_copies(conn, new_ids=[row.id for row in new])
+    if len(new.ids) < len(batch):
+        intake.count_copies(conn, new_ids=new.ids)
         conflicts = _park_conflicts(conn)
-    parked = [row for row in new if row.state == "parked"]
-    if parked:
-        _letters(conn, {row.message_id: row.id for row in parked}, batch)
-    copies = len(batch) - len(new) - conflicts
-    return StageResult(len(new) - len(parked), copies, len(parked) + conflicts, conflicts)
+    if new.parked:
+        _letters(conn, new.parked, batch)
+    copies = len(batch) - len(new.ids) - conflicts
+    parked = len(new.parked)
+    return StageResult(len(new.ids) - parked, copies, parked + conflicts, conflicts)
 
 
 def _copy(conn: Connection, batch: Sequence[Staged]) -> None:
     with conn.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(list(_COLUMNS.values()))
         for position, row in enumerate(batch):
             copy.write_row(
                 (
@@ -67,7 +84,7 @@ def _copy(conn: Connection, batch: Sequence[Staged]) -> None:
                     row.priority,
                     row.routing_key,
                     row.body,
-                    orjson.dumps(row.headers).decode(),
+                    Jsonb(row.headers, orjson.dumps),
                     row.occurred_at,
                     row.state,
                     row.correlation_id,

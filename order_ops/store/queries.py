@@ -5,6 +5,7 @@ Rows go in set-based, as one array per column; `columns` turns rows into them.
 
 from collections.abc import Iterable
 from importlib.resources import files
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,14 @@ recon = _load("recon")
 def columns(rows: Iterable[Any], *names: str) -> dict[str, list[Any]]:
     """One list per column, as the arrays of `unnest(:a::text[], ...)`.
 
-    Rows are objects with these attributes, or mappings; a dict value becomes JSON text.
+    Rows are objects with these attributes, or mappings; a column of dicts becomes JSON texts.
     """
     rows = list(rows)
-    if rows and isinstance(rows[0], dict):
-        return {name: [_cell(row[name]) for row in rows] for name in names}
-    return {name: [_cell(getattr(row, name)) for row in rows] for name in names}
+    get = itemgetter if rows and isinstance(rows[0], dict) else attrgetter
+    return {name: _texts(list(map(get(name), rows))) for name in names}
 
 
-def _cell(value: Any) -> Any:
-    return orjson.dumps(value).decode() if isinstance(value, dict) else value
+def _texts(column: list[Any]) -> list[Any]:
+    if column and isinstance(column[0], dict):
+        return [orjson.dumps(value).decode() for value in column]
+    return column

@@ -11,21 +11,27 @@ CREATE TEMP TABLE IF NOT EXISTS staged_batch (
     body bytea, headers jsonb, occurred_at timestamptz, state text, correlation_id text, note text
 ) ON COMMIT DELETE ROWS;
 
--- name: insert_batch
--- The first copy of each id; further copies in the batch are only counted.
-INSERT INTO intake.inbox (source, message_id, sha256, tenant_id, order_id, producer, sequence,
-    event_type, priority, routing_key, body, headers, occurred_at, state, correlation_id, note,
-    copies)
-SELECT source, message_id, sha256, tenant_id, order_id, producer, sequence, event_type, priority,
-    routing_key, body, headers, occurred_at, state, correlation_id, note, copies
-FROM (
-    SELECT DISTINCT ON (source, message_id) *,
-        count(*) OVER (PARTITION BY source, message_id, sha256) AS copies
-    FROM staged_batch ORDER BY source, message_id, position
-) first_copies
-ORDER BY position
-ON CONFLICT (source, message_id) DO NOTHING
-RETURNING id, message_id, state, note;
+-- name: insert_batch^
+-- The first copy of each id; further copies in the batch are only counted. One row comes back:
+-- the new ids, and the ids of those of them that are parked by the id of their message.
+WITH new AS (
+    INSERT INTO intake.inbox (source, message_id, sha256, tenant_id, order_id, producer, sequence,
+        event_type, priority, routing_key, body, headers, occurred_at, state, correlation_id, note,
+        copies)
+    SELECT source, message_id, sha256, tenant_id, order_id, producer, sequence, event_type, priority,
+        routing_key, body, headers, occurred_at, state, correlation_id, note, copies
+    FROM (
+        SELECT DISTINCT ON (source, message_id) *,
+            count(*) OVER (PARTITION BY source, message_id, sha256) AS copies
+        FROM staged_batch ORDER BY source, message_id, position
+    ) first_copies
+    ORDER BY position
+    ON CONFLICT (source, message_id) DO NOTHING
+    RETURNING id, message_id, state
+)
+SELECT coalesce(array_agg(id), '{}') AS ids,
+    coalesce(jsonb_object_agg(message_id, id) FILTER (WHERE state = 'parked'), '{}') AS parked
+FROM new;
 
 -- name: count_copies!
 UPDATE intake.inbox known SET copies = known.copies + again.copies
