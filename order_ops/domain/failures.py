@@ -26,6 +26,10 @@ class FailureKind(StrEnum):
 RETRIED = frozenset({FailureKind.TRANSIENT, FailureKind.THROTTLED})
 
 
+class MendableError(Exception):
+    """An error that a person can mend: its message says what is wrong, where, and what to do."""
+
+
 class ClassifiedError(Exception):
     """An error whose kind is known where it is raised."""
 

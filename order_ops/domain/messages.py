@@ -11,7 +11,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as the broker delivered it; `given_up`: by the broker, too many deliveries."""
+    """A message as the broker delivered it.
+
+    `given_up`: by the broker, after too many deliveries; `suspect`: those who had it before
+    were lost with it, again and again.
+    """
 
     body: bytes
     routing_key: str
@@ -19,6 +23,7 @@ class Message:
     message_id: str | None = None
     correlation_id: str | None = None
     given_up: bool = False
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

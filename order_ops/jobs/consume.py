@@ -14,8 +14,10 @@ from order_ops.domain.failures import FailureKind, classify
 from order_ops.domain.messages import Message, Staged
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.messaging.codec import Codec
-from order_ops.messaging.consumer import Consumer, Limits
+from order_ops.messaging.consumer import Consumer
+from order_ops.messaging.session import Intake, Limits
 from order_ops.settings import Settings, SettingsError
+from order_ops.store import pauses
 from order_ops.store.engine import engine, transaction
 from order_ops.store.inbox import StageResult, stage
 
@@ -90,7 +92,8 @@ def make_consumer(settings: Settings, mapping: Mapping | None = None) -> Consume
         wait_s=settings.consumer_wait_ms / 1000,
         prefetch=settings.consumer_prefetch,
     )
-    return Consumer(settings.amqp_url, mapping.events, codec.stage, store, limits)
+    intake = Intake(codec.stage, store, lambda: pauses.paused(pool, "consumer") is None)
+    return Consumer(settings.amqp_url, mapping.events, intake, limits)
 
 
 def _counts(result: StageResult) -> dict[str, int]:

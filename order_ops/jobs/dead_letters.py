@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine
 
+from order_ops.domain.failures import MendableError
 from order_ops.store import audit, letters
 from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection, transaction
@@ -24,7 +25,7 @@ MOST = 10_000
 """Letters in one selection; more are a second one."""
 
 
-class LetterError(Exception):
+class LetterError(MendableError):
     """Refused; the message says why, and what to do."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from order_ops.domain.failures import MendableError
 from order_ops.store import audit
 from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection, transaction
@@ -26,7 +27,7 @@ _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMED = 20
 
 
-class GapError(Exception):
+class GapError(MendableError):
     """Refused; the message says why."""
 
 

@@ -24,6 +24,7 @@ PRIORITY = {"critical": 0, "normal": 1, "bulk": 2}
 
 _UNNAMED = 3
 _KEYS_KNOWN = 10_000
+_GIVEN_UP = "given up by the broker at its delivery limit"
 
 
 class Unreadable(Exception):
@@ -41,6 +42,8 @@ class Codec:
 
     def stage(self, message: Message) -> Staged:
         """The inbox row of a message: pending when it can be read, else parked."""
+        if message.given_up and message.suspect:  # it may be the reading that kills
+            return self._parked(message, f"{_GIVEN_UP}, kept unread: its readers were lost again")
         try:
             event = self._read(message)
         except Unreadable as problem:
@@ -63,7 +66,7 @@ class Codec:
             occurred_at=event.occurred_at,
             state="parked" if message.given_up else "pending",
             correlation_id=event.correlation or _text(message.correlation_id),
-            note="given up by the broker at its delivery limit" if message.given_up else None,
+            note=_GIVEN_UP if message.given_up else None,
         )
 
     def decode(

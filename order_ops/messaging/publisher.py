@@ -113,6 +113,9 @@ class Publisher:
         deadline = monotonic() + _CLOSE_S
         while not self._connection.is_closed and monotonic() < deadline:
             self._spin(0.05)
+        if not self._connection.is_closed and self._connection._transport:  # noqa: SLF001
+            # a broker with an alarm reads nothing, not even a goodbye: do not leave it the socket
+            self._connection._transport.abort()  # noqa: SLF001
         self._spin(0)
         self._connection.ioloop.close()
 

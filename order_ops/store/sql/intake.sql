@@ -139,6 +139,9 @@ WITH lost AS (
     FROM lost, unnest(tenant_ids, order_ids) AS lane(tenant_id, order_id)
 ), marked AS (
     INSERT INTO intake.suspect (tenant_id, order_id) SELECT tenant_id, order_id FROM lanes
+    WHERE EXISTS (  -- a worker that died after its commit has left nothing to suspect
+        SELECT 1 FROM intake.inbox WHERE inbox.tenant_id = lanes.tenant_id
+            AND inbox.order_id = lanes.order_id AND state IN ('pending', 'retry'))
     ORDER BY 1, 2
     ON CONFLICT (tenant_id, order_id) DO UPDATE SET losses = suspect.losses + 1
 ), counted AS (

@@ -168,6 +168,13 @@ def test_what_the_broker_gave_up_is_parked_under_its_own_id() -> None:
     assert staged.note == "given up by the broker at its delivery limit"
 
 
+def test_what_was_given_up_and_lost_its_readers_again_is_not_even_read() -> None:
+    staged = stage(encoded(), given_up=True, suspect=True)
+    assert (staged.state, staged.order_id) == ("parked", None)
+    assert staged.message_id.startswith("content:")
+    assert "kept unread" in (staged.note or "")
+
+
 def test_a_parked_copy_is_known_as_a_copy_and_another_key_is_not() -> None:
     first, copy = stage(b"{", routing_key="a"), stage(b"{", routing_key="a")
     elsewhere, other = stage(b"{", routing_key="b"), stage(b"[", routing_key="a")
