@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from order_ops.domain.events import EVENT_TYPES, payload_fields
+from order_ops.domain.failures import MendableError
 
 ActKind = Literal["expire", "confirm", "cancel", "refund", "reinstate"]
 ActMode = Literal["off", "propose", "automatic"]
@@ -41,7 +42,7 @@ _ITEM_PATH = re.compile(rf"item(\.[^.]+)+|{_PATH.pattern}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class MappingError(Exception):
+class MappingError(MendableError):
     """The mapping file cannot be used; the message names file and key."""
 
 

@@ -16,6 +16,8 @@ from pydantic_settings import SettingsError as NotJsonError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from order_ops.domain.failures import MendableError
+
 PREFIX = "ORDER_OPS_"
 DAGSTER_POSTGRES_URL = "DAGSTER_POSTGRES_URL"
 """Read by dagster.yaml alone; must name the driver: postgresql+psycopg2://..."""
@@ -24,7 +26,7 @@ CODE_SERVER_PORT = "ORDER_OPS_CODE_SERVER_PORT"
 """Read by workspace.yaml alone."""
 
 
-class SettingsError(Exception):
+class SettingsError(MendableError):
     """A setting is missing or wrong; the message names the variable."""
 
 

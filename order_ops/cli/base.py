@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from order_ops.mapping import MappingError
+from order_ops.domain.failures import MendableError
 from order_ops.settings import SettingsError, get_settings
 
 if TYPE_CHECKING:
@@ -63,24 +63,10 @@ def explained() -> Iterator[None]:
     except Exception as error:
         if (hint := _database_hint(error)) is not None:
             error = SettingsError(hint)
-        if not _mendable(error):
+        if not isinstance(error, MendableError):
             raise
         errors.print(Text.assemble(("order-ops:", "bold red"), f" {error}"), soft_wrap=True)
         raise typer.Exit(2) from None
-
-
-def _mendable(error: Exception) -> bool:
-    """Errors whose message says what is wrong, where, and what to do."""
-    names = {base.__name__ for base in type(error).__mro__}
-    told = {
-        "ReportError",
-        "RulesError",
-        "InternalFileError",
-        "DevstackError",
-        "LetterError",
-        "GapError",
-    }
-    return isinstance(error, SettingsError | MappingError) or bool(names & told)
 
 
 def _database_hint(error: Exception) -> str | None:

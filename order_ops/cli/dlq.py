@@ -271,6 +271,6 @@ def _end(done: "Sequence[Acted]", ids: Sequence[int], *, dry_run: bool) -> None:
 
 
 def _print(acted: "Acted") -> None:
-    style = "green" if acted.ok or "edited" in acted.became else "bold red"
-    became = acted.became.replace("_", " ")
-    console.print(Text.assemble(f"{acted.id} ", (became, style), f": {acted.why}"), soft_wrap=True)
+    style = "green" if acted.ok else "bold red"
+    what = f"{'would be ' if acted.dry else ''}{acted.became}"
+    console.print(Text.assemble(f"{acted.id} ", (what, style), f": {acted.why}"), soft_wrap=True)

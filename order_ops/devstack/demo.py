@@ -26,6 +26,7 @@ from order_ops.devstack.provider import ProviderServer
 from order_ops.devstack.shop.day import build_day
 from order_ops.devstack.shop.model import Message, ShopDay
 from order_ops.domain import messages as domain
+from order_ops.domain.failures import MendableError
 from order_ops.mapping import BUNDLED, load_mapping
 from order_ops.messaging import topology
 from order_ops.messaging.codec import Codec
@@ -38,7 +39,7 @@ NEXT_DAY = DAY + timedelta(days=1)
 _BATCH = 500
 
 
-class DevstackError(Exception):
+class DevstackError(MendableError):
     """The demo cannot be played here and now; the message says what to do."""
 
 

@@ -8,6 +8,7 @@ names the set that was looked at: a set that has changed meanwhile is refused.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -44,22 +45,34 @@ class Selection:
     until: datetime | None = None
 
 
+class Became(StrEnum):
+    """What became of a letter."""
+
+    REPLAYED = "replayed"
+    REQUESTED = "requested"
+    """A run that will be launched again."""
+    FAILED_AGAIN = "failed again"
+    DISCARDED = "discarded"
+    EDITED = "edited"
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """What became of a letter.
-
-    became: replayed, requested, failed_again, discarded, refused; with would_
-    before it in a dry run.
-    """
+    """What became of a letter, or would have in a `dry` run, and why."""
 
     id: int
-    became: str
+    became: Became
     why: str
+    dry: bool = False
 
     @property
     def ok(self) -> bool:
-        """Whether it is dealt with."""
-        return self.became.removeprefix("would_") in {"replayed", "requested", "discarded"}
+        """Whether it was done as asked."""
+        return self.became not in {Became.FAILED_AGAIN, Became.REFUSED}
+
+    def __str__(self) -> str:
+        return f"{self.id} {'would be ' if self.dry else ''}{self.became}: {self.why}"
 
 
 def find(pool: Engine, selection: Selection, limit: int = MOST) -> list[Any]:
@@ -180,7 +193,7 @@ def _discard(pool: Engine, letter_id: int, actor: Actor, *, dry_run: bool) -> Ac
         with transaction(pool) as conn:
             letter = lock_open(conn, letter_id)
             if dry_run:
-                return Acted(letter_id, "would_discarded", letter.error)
+                return Acted(letter_id, Became.DISCARDED, letter.error, dry=True)
             letters.review(conn, letter, "discarded", actor)
             audit.record(conn, actor, "dlq.discard", letters.subject(letter_id))
             if letter.origin == "event":
@@ -189,8 +202,8 @@ def _discard(pool: Engine, letter_id: int, actor: Actor, *, dry_run: bool) -> Ac
                 intake.settle_letter_row(conn, id=row, state="discarded", note=note)
                 let_go(conn, letter)
     except LetterError as refusal:
-        return Acted(letter_id, "refused", str(refusal))
-    return Acted(letter_id, "discarded", actor.reason)
+        return Acted(letter_id, Became.REFUSED, str(refusal), dry=dry_run)
+    return Acted(letter_id, Became.DISCARDED, actor.reason)
 
 
 def let_go(conn: Connection, letter: Any) -> None:
@@ -218,8 +231,8 @@ def edit(
         before = bytes(letter.payload if letter.edited is None else letter.edited)
         sizes = f"{len(before)} bytes become {len(body)}"
         if dry_run:
-            return Acted(letter_id, "would_edited", sizes)
+            return Acted(letter_id, Became.EDITED, sizes, dry=True)
         sql.edit(conn, id=letter_id, body=body)
         hashes = {"before": sha256(before).hexdigest(), "after": sha256(body).hexdigest()}
         audit.record(conn, actor, "dlq.edit", letters.subject(letter_id), hashes)
-    return Acted(letter_id, "edited", sizes)
+    return Acted(letter_id, Became.EDITED, sizes)

@@ -19,7 +19,7 @@ from order_ops.domain.failures import ClassifiedError, FailureKind, classify
 from order_ops.domain.messages import Message
 from order_ops.domain.orders import Change
 from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
-from order_ops.jobs.dead_letters import Acted, LetterError, let_go, lock_open, story
+from order_ops.jobs.dead_letters import Acted, Became, LetterError, let_go, lock_open, story
 from order_ops.jobs.lane_events import Outcome, failed
 from order_ops.messaging.codec import Unreadable
 from order_ops.providers.client import ProviderClient
@@ -76,8 +76,8 @@ def _replay(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
             asked = _ask_provider(replayer, letter)
             acted = _replay_event(replayer, letter, asked, dry_run=dry_run)
     except LetterError as refusal:
-        return Acted(letter_id, "refused", str(refusal))
-    return replace(acted, became=f"would_{acted.became}") if dry_run else acted
+        return Acted(letter_id, Became.REFUSED, str(refusal), dry=dry_run)
+    return replace(acted, dry=dry_run)
 
 
 def _request_run(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
@@ -91,7 +91,7 @@ def _request_run(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
         if not dry_run:
             letters.review(conn, letter, "replaying", replayer.actor)
             audit.record(conn, replayer.actor, "dlq.replay", letters.subject(letter_id))
-    return Acted(letter_id, "requested", f"{letter.name} is launched again by replay_sensor")
+    return Acted(letter_id, Became.REQUESTED, f"{letter.name} is launched again by replay_sensor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +188,10 @@ def _replay_event(replayer: Replayer, seen: Any, asked: str, *, dry_run: bool) -
         detail = {"provider": asked, "became": outcome.label, "changes": told}
         audit.record(conn, actor, "dlq.replay", letters.subject(seen.id), detail)
     if outcome.letter is not None:
-        return Acted(seen.id, "failed_again", f"{outcome.letter.error}; {asked}")
-    return Acted(seen.id, "replayed", f"{', '.join(told) or 'no effect: known already'}; {asked}")
+        return Acted(seen.id, Became.FAILED_AGAIN, f"{outcome.letter.error}; {asked}")
+    return Acted(
+        seen.id, Became.REPLAYED, f"{', '.join(told) or 'no effect: known already'}; {asked}"
+    )
 
 
 def _read(worker: Worker, letter: Any) -> events.Event:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from order_ops.domain.failures import MendableError
+
 LINE_SCHEMA = pl.Schema(
     {
         "entry_id": pl.String(),
@@ -36,7 +38,7 @@ further columns that may be kept.
 """
 
 
-class ReportError(Exception):
+class ReportError(MendableError):
     """A file that is refused as a whole: where, what is wrong, and what to do about it."""
 
     def __init__(

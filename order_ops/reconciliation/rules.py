@@ -12,6 +12,8 @@ from typing import Annotated, Literal, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from order_ops.domain.failures import MendableError
+
 PassName = Literal["exact_reference", "own_reference"]
 
 
@@ -35,7 +37,7 @@ Days = Annotated[int, Field(ge=0, le=366)]
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class RulesError(ValueError):
+class RulesError(MendableError, ValueError):
     """A rules file that cannot be used; names the file, the line and the key."""
 
 

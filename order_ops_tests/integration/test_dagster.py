@@ -234,7 +234,7 @@ def test_dead_letters_are_replayed_from_the_ui_after_a_look(
 ) -> None:
     shop.stage(Message(b"{", "order.created", {}), Message(b"{ ", "order.created", {}))
     looked = _dlq(defs, instance, action="discard", name="order.created")
-    assert "would_discarded" in str(looked["became"].value)
+    assert "would be discarded" in str(looked["became"].value)
     assert shop.one("SELECT count(*) FROM ops.dead_letter WHERE state = 'open'") == 2
     wanted = {"action": "discard", "name": "order.created", "dry_run": False}
     refused = _dlq(defs, instance, **wanted)

@@ -92,7 +92,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(shop: Shop, again: Replay) 
               "intake.inbox", "ops.outbox", "ops.alert")  # fmt: skip
     before = [shop.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
     acted = again(letter, dry_run=True)
-    assert acted.became == "would_replayed"
+    assert (acted.became, acted.dry) == ("replayed", True)
     assert "confirmed (RESERVED -> CONFIRMED)" in acted.why
     assert [shop.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables] == before
 
@@ -147,7 +147,7 @@ def test_a_replay_that_fails_again_opens_a_new_letter_linked_to_the_old_one(
     (first,) = [letter.id for letter in find(shop.pool, Selection())]
     for old in (first, first + 1):  # a replay of a replay too
         acted = again(old)
-        assert acted.became == "failed_again"
+        assert acted.became == "failed again"
         assert "is known as 1000" in acted.why
         (new,) = find(shop.pool, Selection())
         assert (new.replay_of, new.category, new.state) == (old, "conflict", "open")
@@ -164,7 +164,7 @@ def test_what_the_database_refuses_again_is_a_new_letter(shop: Shop, again: Repl
             "ALTER TABLE orders.payments ADD CONSTRAINT made_up CHECK (status <> 'succeeded')"
         )
     acted = again(letter)
-    assert acted.became == "failed_again"
+    assert acted.became == "failed again"
     assert "made_up" in acted.why
     assert shop.one("SELECT state FROM orders.orders") == "RESERVED"
 
@@ -233,7 +233,7 @@ def test_unreadable_is_refused_until_it_is_edited(shop: Shop, again: Replay) -> 
     assert (refused.became, "not JSON" in refused.why) == ("refused", True)
     assert "order-ops dlq edit" in refused.why
     dry = edit(shop.pool, letter.id, broken + b"}", ANA, dry_run=True)
-    assert dry.became == "would_edited"
+    assert (dry.became, dry.dry) == ("edited", True)
     assert letter_of(shop, letter.id).edited is None
     edit(shop.pool, letter.id, broken + b"}", ANA)
     assert again(letter.id).became == "replayed"
@@ -412,7 +412,7 @@ def test_groups_sum_what_is_at_stake(shop: Shop) -> None:
 def test_a_discarded_letter_stays_and_its_event_is_never_applied(shop: Shop, again: Replay) -> None:
     (letter,) = orphaned(shop, paid("o1"))
     (dry,) = discard(shop.pool, [letter], ANA, dry_run=True)
-    assert (dry.became, letter_of(shop, letter).state) == ("would_discarded", "open")
+    assert (dry.dry, letter_of(shop, letter).state) == (True, "open")
     discard(shop.pool, [letter], ANA)
     row = shop.rows("SELECT state, note FROM intake.inbox WHERE event_type = 'payment.succeeded'")[
         0

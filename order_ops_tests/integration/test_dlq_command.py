@@ -47,7 +47,7 @@ def test_from_the_list_to_the_end(shop: Shop, letters: list[str], tmp_path: Path
     assert (edited.exit_code, "edited" in edited.stdout) == (0, True)
     assert "(edited)" in dlq("show", letters[0]).stdout
     dry = dlq("replay", letters[0], "--dry-run")
-    assert (dry.exit_code, "would replayed: created" in dry.stdout) == (0, True)
+    assert (dry.exit_code, "would be replayed: created" in dry.stdout) == (0, True)
     done = dlq("replay", letters[0], "--reason", "mended")
     assert (done.exit_code, "replayed: created" in done.stdout) == (0, True)
     again = dlq("replay", letters[0], "--reason", "mended")

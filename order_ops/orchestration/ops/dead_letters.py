@@ -46,7 +46,10 @@ def handle_dead_letters(
             context.add_output_metadata({"refused": str(refusal)})
             return
         done = _act(context, config, order_ops, actor, ids)
-    rows = "\n".join(f"| {one.id} | {one.became} | {one.why} |" for one in done[:_SHOWN])
+    rows = "\n".join(
+        f"| {one.id} | {'would be ' if one.dry else ''}{one.became} | {one.why} |"
+        for one in done[:_SHOWN]
+    )
     context.add_output_metadata(
         {
             "letters": len(done),
@@ -91,6 +94,6 @@ def _act(
     )
 
     def told(acted: Acted) -> None:
-        context.log.info("letter %s %s: %s", acted.id, acted.became, acted.why)
+        context.log.info("letter %s", acted)
 
     return replays.replay(replayer, ids, dry_run=config.dry_run, progress=told)

@@ -19,6 +19,8 @@ COMMANDS = [
     "consume",
     "relay",
     "watch",
+    "pause",
+    "resume",
     "doctor",
     "ingest",
     "reconcile",
