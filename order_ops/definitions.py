@@ -13,14 +13,7 @@ defs = dg.Definitions(
         reconciliation.internal_transactions,
         reconciliation.reconcile_payments,
     ],
-    jobs=[
-        jobs.apply_order_events_job,
-        jobs.dead_letters_job,
-        jobs.expire_orders_job,
-        jobs.handle_run_failure_job,
-        jobs.message_ledger_job,
-        jobs.reconcile_payments_job,
-    ],
+    jobs=jobs.ALL,
     schedules=[
         schedules.reconcile_payments_schedule,
         schedules.expire_orders_schedule,

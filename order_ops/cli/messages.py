@@ -89,5 +89,6 @@ def accept(
 
     with explained():
         who = actor(by, reason)
-        message_ledger.accept(pool(), tenant, producer, first, last, who)
+        source = load_mapping(get_settings().mapping).events.source
+        message_ledger.accept(pool(), source, tenant, producer, first, last, who)
     console.print(f"Numbers {first} to {last} of {producer} are accepted as never coming.")

@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -92,11 +93,13 @@ def watch() -> None:
 
 def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
     """A long-running process: JSON logs, a clean end on SIGTERM and Ctrl-C, a loud one else."""
-    from order_ops.jobs.process_alerts import tell_death  # noqa: PLC0415
+    from order_ops.jobs.process_alerts import tell_death, tell_start  # noqa: PLC0415
     from order_ops.telemetry import crash, logs  # noqa: PLC0415
 
     logs.configure(name)
     crash.install(partial(tell_death, pool(), name))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop())
+    with suppress(Exception):  # the database may come up later than we
+        tell_start(pool(), name)
     run()

@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    field_validator,
+)
 
 VERSION = 1
 
@@ -171,10 +179,27 @@ class _Envelope(_Model):
     version: Literal[1]
     tenant: Identifier
     producer: Identifier
-    sequence: Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+    sequence: Annotated[int, Field(strict=True, ge=0, le=10**15)]
     order: Identifier
     occurred_at: Moment
     correlation: Identifier | None = None
+
+
+class KnownParts(_Model):
+    """What says whose an event is, also when its payload cannot be read."""
+
+    type: Identifier
+    tenant: Identifier
+    producer: Identifier
+    sequence: Annotated[int, Field(strict=True, ge=0, le=10**15)]
+    order: Identifier
+
+    @field_validator("type")
+    @classmethod
+    def _handled(cls, value: str) -> str:
+        if value not in EVENT_TYPES:
+            raise ValueError("no handler exists for it")
+        return value
 
 
 class OrderCreatedEvent(_Envelope):

@@ -66,6 +66,11 @@ class Payment:
     status: str = "pending"
     succeeded_at: datetime | None = None
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether its money is captured."""
+        return self.status == "succeeded"
+
 
 @dataclass(slots=True)
 class Refund:
@@ -78,6 +83,11 @@ class Refund:
     currency: str
     status: str = "pending"
     settled_at: datetime | None = None
+
+    @property
+    def is_paid_back(self) -> bool:
+        """Whether its money went back."""
+        return self.status == "succeeded"
 
 
 @dataclass(slots=True)
@@ -138,6 +148,21 @@ class Order:
     def refunded_minor(self) -> int:
         """What has been paid back."""
         return sum(r.amount_minor for r in self.refunds.values() if r.status == "succeeded")
+
+    def peak_minor(self) -> int:
+        """The most that was there at a time: paid, less what was paid back by then.
+
+        By the times of the payments and refunds themselves, so that it is the same in
+        whatever order they are heard of.
+        """
+        moved = [(p.succeeded_at, -p.amount_minor) for p in self.payments.values() if p.is_paid]
+        moved += [(r.settled_at, r.amount_minor) for r in self.refunds.values() if r.is_paid_back]
+        # payments first where the times are the same
+        there, peak = 0, 0
+        for _, back in sorted(moved, key=lambda one: (one[0] is not None, one[0], one[1])):
+            there -= back
+            peak = max(peak, there)
+        return peak
 
 
 @dataclass(frozen=True, slots=True)

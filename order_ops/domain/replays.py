@@ -18,6 +18,11 @@ class Answer(Protocol):
         ...
 
     @property
+    def belongs_to(self) -> str | None:
+        """The order of a payment, the payment of a refund or dispute, if the provider says."""
+        ...
+
+    @property
     def amount_minor(self) -> int:
         """What it is about."""
         ...
@@ -56,6 +61,9 @@ def doubt(event: events.Event, answer: Answer) -> str | None:
         return None
     if answer.status not in allowed:
         return f"the event is {event.type}, the provider says {answer.status}"
+    whose = event.order if event.type.startswith("payment.") else getattr(data, "payment", None)
+    if answer.belongs_to is not None and answer.belongs_to != whose:
+        return f"the event is about {whose}, the provider says {answer.belongs_to}"
     ours = (getattr(data, "amount_minor", None), getattr(data, "currency", None))
     if event.type in _AMOUNTS_COUNT and (answer.amount_minor, answer.currency) != ours:
         return (

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, classify
 from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
-from order_ops.jobs.lane_events import StagedEvent, failed
+from order_ops.jobs.lane_events import StagedEvent, failed, readable
 from order_ops.store import claims, leases
 from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import Connection, transaction
@@ -221,7 +221,7 @@ def _record_failure(worker: Worker, claim: Claim, event: StagedEvent, error: Exc
     """An event failed alone: its outcome is recorded, the lane's others stay due."""
     if classify(error) is FailureKind.TRANSIENT and _connection_lost(worker):
         raise error
-    outcome = failed(event, error, worker.terms())
+    outcome = failed(event, error, worker.terms(), readable(event, worker.codec))
     with transaction(worker.pool) as conn:
         claims.hold(conn, claim)
         settle(conn, worker, [outcome])

@@ -20,7 +20,7 @@ from order_ops.store import ledger
 from order_ops.store.engine import Connection, engine
 from order_ops.store.ledger import Key
 from order_ops.store.letters import add_dead_letters
-from order_ops.store.queries import intake
+from order_ops.store.queries import intake, letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,37 @@ def apply_lanes(
         fold(orders.get(key), staged, worker.codec, terms)
         for key, staged in staged_events(conn, lanes, only).items()
     ]
+    _let_go_of_the_unheld(conn, folded)
     touched = [one.touched for one in folded if one.touched is not None]
     ledger.save(conn, touched)
     reconciliation_days.mark_changed(conn, worker.mapping, [one.order for one in touched])
     settle(conn, worker, [outcome for one in folded for outcome in one.outcomes])
     return folded
+
+
+def _let_go_of_the_unheld(conn: Connection, folded: Sequence[Folded]) -> None:
+    """A letter that was open when the lanes were read may be dealt with by now.
+
+    Those that are open still are locked until we commit: whoever deals with one then finds
+    what it held, and lets it go.
+    """
+    held = {
+        (outcome.event.tenant_id, outcome.event.order_id)
+        for one in folded
+        for outcome in one.outcomes
+        if outcome.label == "held" and not any(o.letter for o in one.outcomes)
+    }
+    if not held:
+        return
+    still = {(r.tenant_id, r.order_id) for r in letters.lock_holding(conn, **ledger.keys(held))}
+    for one in folded:
+        one.outcomes = [
+            replace(outcome, delay_s=0.0)
+            if outcome.label == "held"
+            and (outcome.event.tenant_id, outcome.event.order_id) in held - still
+            else outcome
+            for outcome in one.outcomes
+        ]
 
 
 def staged_events(

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, classify
-from order_ops.domain.messages import Message, Staged
+from order_ops.domain.messages import Message, Staged, content_id
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.messaging.codec import Codec
 from order_ops.messaging.consumer import Consumer
@@ -52,7 +52,7 @@ def _bare(row: Staged, error: Exception) -> Staged:
     """What is left of a row that the database refuses: its body, parked."""
     return Staged(
         source=row.source,
-        message_id=f"content:{row.sha256.hex()}",
+        message_id=content_id(row.body, row.routing_key),
         sha256=row.sha256,
         priority=row.priority,
         routing_key=row.routing_key,

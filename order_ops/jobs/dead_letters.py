@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import Engine
 
 from order_ops.domain.failures import MendableError
+from order_ops.domain.messages import Staged
 from order_ops.store import audit, letters
 from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection, transaction
@@ -163,7 +164,7 @@ def story(pool: Engine, letter_id: int) -> Story:
         return Story(letter, replays, audit.of(conn, letters.subject(letter_id)))
 
 
-def lock_open(conn: Connection, letter_id: int) -> Any:
+def lock_open(conn: Connection, letter_id: int, also: State = "open") -> Any:
     """The letter, locked until the transaction ends.
 
     Raises:
@@ -172,7 +173,7 @@ def lock_open(conn: Connection, letter_id: int) -> Any:
     letter = sql.lock(conn, id=letter_id)
     if letter is None:
         raise LetterError(f"there is no dead letter {letter_id}")
-    if letter.state != "open":
+    if letter.state not in {"open", also}:
         when = letter.reviewed_at.isoformat(timespec="seconds")
         raise LetterError(
             f"dead letter {letter_id} is {letter.state} already: by {letter.reviewer} "
@@ -191,7 +192,7 @@ def discard(
 def _discard(pool: Engine, letter_id: int, actor: Actor, *, dry_run: bool) -> Acted:
     try:
         with transaction(pool) as conn:
-            letter = lock_open(conn, letter_id)
+            letter = lock_open(conn, letter_id, also="replaying")
             if dry_run:
                 return Acted(letter_id, Became.DISCARDED, letter.error, dry=True)
             letters.review(conn, letter, "discarded", actor)
@@ -204,6 +205,20 @@ def _discard(pool: Engine, letter_id: int, actor: Actor, *, dry_run: bool) -> Ac
     except LetterError as refusal:
         return Acted(letter_id, Became.REFUSED, str(refusal), dry=dry_run)
     return Acted(letter_id, Became.DISCARDED, actor.reason)
+
+
+def identity_changed(row: Any, staged: Staged, *, has_ids: bool) -> str | None:
+    """Why a body is not the event that its inbox row is of; None: it is, or nobody knew it."""
+    if row.event_type is None:
+        return None
+    for name, what in (("tenant_id", "tenant"), ("order_id", "order"), ("producer", "producer")):
+        before, now = getattr(row, name), getattr(staged, name)
+        if before != now:
+            return f"an edited body keeps its {what}: {before}, not {now}"
+    known = row.message_id.rpartition("#")[0] or row.message_id
+    if has_ids and not known.startswith("content:") and staged.message_id != known:
+        return f"an edited body keeps its id: {known}, not {staged.message_id}"
+    return None
 
 
 def let_go(conn: Connection, letter: Any) -> None:

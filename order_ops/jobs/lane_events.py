@@ -4,7 +4,7 @@ Pure but for the random jitter of a delay. Within a producer events are applied
 in its sequence; one that has to wait holds back the later ones of its producer
 and nobody else's. Where producers do not count, events are applied in the order
 of arrival, and one that has to wait holds back nobody. A dead letter about money
-holds the later ones of its producer until a person has dealt with it. An event
+holds what its producer says later about money, until a person has dealt with it. An event
 that came too early is tried again after the others of its lane, so that a payment
 in one batch with its order needs no waiting.
 """
@@ -59,7 +59,6 @@ class StagedEvent:
     """
 
     id: int
-    message_id: str
     tenant_id: str
     order_id: str
     producer: str
@@ -68,9 +67,10 @@ class StagedEvent:
     routing_key: str
     body: bytes
     headers: dict[str, Any]
+    property_message_id: str | None
+    property_correlation_id: str | None
     received_at: datetime
     attempts: int
-    correlation_id: str | None
     due: bool
     held: bool
 
@@ -127,7 +127,8 @@ def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms
     dead: dict[str, tuple[int, int]] = {}
 
     def held(event: StagedEvent) -> bool:
-        return event.held or (event.producer in dead and dead[event.producer] < event.place)
+        behind = event.producer in dead and dead[event.producer] < event.place
+        return event.event_type in MONEY_EVENTS and (event.held or behind)
 
     moved = True
     while moved:
@@ -145,7 +146,7 @@ def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms
                 if outcome.label == "retry":
                     blocked.add(name)
                 if outcome.letter is not None and outcome.letter.holds:
-                    dead.setdefault(event.producer, event.place)
+                    dead[event.producer] = min(event.place, dead.get(event.producer, event.place))
     for name, queue in queues.items():
         stopped = bool(queue) and held(queue[0])
         result.outcomes += _held(queue) if stopped else _held_back(queue, early.get(name))
@@ -157,17 +158,11 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, terms: Terms) -> Out
     if staged.attempts > terms.attempts:  # a killed worker ran no handler to say so
         lost = replace(staged, attempts=staged.attempts - 1)
         error = Rejected(f"its worker died {lost.attempts} times", FailureKind.PERMANENT)
-        return _dead(lost, error, terms, None)
+        return _dead(lost, error, terms, None)  # not read again: it may be what it died of
     event: Event | None = None
     before = result.touched.order.copy() if result.touched else None
     try:
-        event = codec.decode(
-            staged.body,
-            staged.routing_key,
-            staged.headers,
-            staged.message_id,
-            staged.correlation_id,
-        )
+        event = read(staged, codec)
         _known_accounts(event, terms)
         after, changes = apply(before, event)
     except TooEarly as reason:
@@ -219,11 +214,34 @@ def _held(queue: Sequence[StagedEvent]) -> list[Outcome]:
 def _early(staged: StagedEvent, reason: str, terms: Terms, event: Event | None) -> Outcome:
     """Too early: looked at often while it is fresh, seldom when it is old, until its deadline."""
     waited = (datetime.now(UTC) - staged.received_at).total_seconds()
-    if waited >= terms.early_s:
+    if waited >= terms.early_s and terms.replay_of is None:
         error = Rejected(f"orphan: {reason} within {terms.early_s} s", FailureKind.PERMANENT)
         return _dead(staged, error, terms, event)
     delay = min(EARLY.cap_s, max(EARLY.base_s, waited / 2))
     return Outcome(staged, "waiting", "retry", reason, delay_s=delay * _RANDOM.uniform(0.5, 1.0))
+
+
+def read(staged: StagedEvent, codec: Codec) -> Event:
+    """The event of a staged row.
+
+    Raises:
+        Unreadable: the mapping or the models changed since it was staged.
+    """
+    return codec.decode(
+        staged.body,
+        staged.routing_key,
+        staged.headers,
+        staged.property_message_id,
+        staged.property_correlation_id,
+    )
+
+
+def readable(staged: StagedEvent, codec: Codec) -> Event | None:
+    """As `read`; None when it cannot be read."""
+    try:
+        return read(staged, codec)
+    except Unreadable:
+        return None
 
 
 def failed(
@@ -256,6 +274,7 @@ def _dead(staged: StagedEvent, error: Exception, terms: Terms, event: Event | No
         order_id=staged.order_id,
         amount_minor=getattr(event.data, "amount_minor", None) if money and event else None,
         currency=getattr(event.data, "currency", None) if money and event else None,
+        critical=staged.event_type in MONEY_EVENTS,
         holds=staged.event_type in MONEY_EVENTS,
         replay_of=terms.replay_of,
     )

@@ -21,7 +21,8 @@ from order_ops.store.letters import Alert, raise_alerts
 from order_ops.store.queries import messages as sql
 from order_ops.store.queries import ops
 
-ALERT = "messages:gap"
+GAP = "messages:gap:"
+UNCONFIRMED = "messages:unconfirmed:"
 _REACH_BACK = timedelta(minutes=10)
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMED = 20
@@ -82,11 +83,13 @@ def refresh(pool: Engine, source: str, grace_s: float) -> Balance:
         sql.note_sequences(conn, since=since)
         _find_gaps(conn)
         sql.count_hours(conn, since=since, source=source)
+        sql.let_go_of_unheld(conn)
         balance = _balance(conn, grace_s)
-        if balance.gap:
-            raise_alerts(conn, [_alert(balance)])
-        else:
-            ops.resolve_alerts(conn, dedupe_keys=[ALERT])
+        alerts = _alerts(balance)
+        raise_alerts(conn, alerts)
+        keys = [alert.dedupe_key for alert in alerts]
+        for kind in (GAP, UNCONFIRMED):
+            ops.resolve_others(conn, prefix=kind, dedupe_keys=keys)
     return balance
 
 
@@ -114,7 +117,9 @@ def hours(pool: Engine, count: int) -> list[Any]:
         return list(sql.hours(conn, hours=count))
 
 
-def accept(pool: Engine, tenant: str, producer: str, first: int, last: int, actor: Actor) -> None:
+def accept(
+    pool: Engine, source: str, tenant: str, producer: str, first: int, last: int, actor: Actor
+) -> None:
     """Count numbers as come that never will: the producer skipped them, or they are known lost.
 
     Raises:
@@ -123,14 +128,15 @@ def accept(pool: Engine, tenant: str, producer: str, first: int, last: int, acto
     with transaction(pool) as conn:
         sql.take_turn(conn)
         open_ones = [Gap(*row) for row in sql.gaps(conn, older_s=0)]
-        mine = [gap for gap in open_ones if (gap.tenant_id, gap.producer) == (tenant, producer)]
+        whose = (source, tenant, producer)
+        mine = [g for g in open_ones if (g.source, g.tenant_id, g.producer) == whose]
         if not any(gap.first <= first <= last <= gap.last for gap in mine):
             known = ", ".join(map(str, mine)) or "none"
             raise GapError(f"{first} to {last} is no gap of {producer}; its gaps: {known}")
-        sql.accept(conn, tenant_id=tenant, producer=producer, first=first, last=last)
-        _find_gaps(conn)
         numbers = {"first": first, "last": last}
-        audit.record(conn, actor, "messages.accept", f"producer:{tenant}:{producer}", numbers)
+        sql.accept(conn, source=source, tenant_id=tenant, producer=producer, **numbers)
+        _find_gaps(conn)
+        audit.record(conn, actor, "messages.accept", "producer:" + ":".join(whose), numbers)
 
 
 def _find_gaps(conn: Connection) -> None:
@@ -143,10 +149,27 @@ def _balance(conn: Connection, grace_s: float) -> Balance:
     return Balance(gaps, sql.unpublished(conn, older_s=grace_s))
 
 
-def _alert(found: Balance) -> Alert:
-    return Alert(
-        dedupe_key=ALERT,
-        severity="critical",
-        title=f"{found.gap} messages are missing: {found}"[:300],
-        detail={"gap": found.gap, "unpublished": found.unpublished},
-    )
+def _alerts(found: Balance) -> list[Alert]:
+    """One per producer, and one for what we wrote."""
+    by_producer: dict[tuple[str, str, str], list[Gap]] = {}
+    for gap in found.gaps:
+        by_producer.setdefault((gap.source, gap.tenant_id, gap.producer), []).append(gap)
+    alerts = [
+        Alert(
+            dedupe_key=GAP + ":".join(whose),
+            severity="critical",
+            title=f"Messages are missing: {Balance(gaps, 0)}"[:300],
+            detail={"missing": sum(gap.numbers for gap in gaps)},
+            tenant_id=whose[1],
+        )
+        for whose, gaps in by_producer.items()
+    ]
+    if found.unpublished:
+        alerts.append(
+            Alert(
+                dedupe_key=f"{UNCONFIRMED}outbox",
+                severity="critical",
+                title=f"{found.unpublished} of our own messages are not confirmed by the broker",
+            )
+        )
+    return alerts

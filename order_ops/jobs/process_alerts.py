@@ -1,17 +1,28 @@
-"""What a process says before it dies."""
+"""What a process says before it dies, and when it lives again."""
 
 from sqlalchemy import Engine
 
 from order_ops.store.engine import transaction
 from order_ops.store.letters import Alert, raise_alerts
+from order_ops.store.queries import ops
 
 
 def tell_death(pool: Engine, process: str, why: str) -> None:
-    """An alert that a process has died of an error that nobody handled; once while it is open."""
+    """An alert that a process has died of an error that nobody handled."""
     alert = Alert(
-        dedupe_key=f"process:{process}:died",
+        dedupe_key=_key(process),
         severity="critical",
         title=f"{process} has died: {why}"[:300],
     )
     with transaction(pool) as conn:
         raise_alerts(conn, [alert])
+
+
+def tell_start(pool: Engine, process: str) -> None:
+    """It lives again: its next death is another alert."""
+    with transaction(pool) as conn:
+        ops.resolve_alerts(conn, dedupe_keys=[_key(process)])
+
+
+def _key(process: str) -> str:
+    return f"process:{process}:died"

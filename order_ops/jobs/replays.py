@@ -12,23 +12,36 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import stamina
+import structlog
 from sqlalchemy import Engine
 
 from order_ops.domain import events, replays
 from order_ops.domain.failures import ClassifiedError, FailureKind, classify
+from order_ops.domain.findings import reason
 from order_ops.domain.messages import Message
 from order_ops.domain.orders import Change
 from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
-from order_ops.jobs.dead_letters import Acted, Became, LetterError, let_go, lock_open, story
-from order_ops.jobs.lane_events import Outcome, failed
+from order_ops.jobs.dead_letters import (
+    Acted,
+    Became,
+    LetterError,
+    identity_changed,
+    let_go,
+    lock_open,
+    story,
+)
+from order_ops.jobs.lane_events import Outcome, failed, readable
+from order_ops.mapping import MappingError
 from order_ops.messaging.codec import Unreadable
 from order_ops.providers.client import ProviderClient
-from order_ops.store import audit, letters
+from order_ops.store import audit, ledger, letters
 from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.ledger import Key
 from order_ops.store.queries import intake
 from order_ops.store.queries import letters as sql
+
+log = structlog.get_logger(__name__)
 
 NOT_LAUNCHED = ("__ASSET_JOB", "__ANONYMOUS_ASSET_JOB")
 """Runs that were launched for chosen assets in the UI; only the UI can choose them again."""
@@ -58,9 +71,11 @@ def replay(
     dry_run: bool = False,
     progress: Callable[[Acted], None] = lambda _: None,
 ) -> list[Acted]:
-    """Replay letters, oldest first, so that one that holds another goes before it."""
+    """Replay letters, each by itself; of one lane and producer by sequence."""
     done = []
-    for letter_id in sorted(ids):
+    with transaction(replayer.worker.pool) as conn:
+        ordered = [row.id for row in sql.in_order(conn, ids=list(ids))]
+    for letter_id in [*ordered, *(one for one in ids if one not in ordered)]:
         acted = _replay(replayer, letter_id, dry_run=dry_run)
         progress(acted)
         done.append(acted)
@@ -73,10 +88,15 @@ def _replay(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
         if letter.origin == "run":
             acted = _request_run(replayer, letter_id, dry_run=dry_run)
         else:
-            asked = _ask_provider(replayer, letter)
-            acted = _replay_event(replayer, letter, asked, dry_run=dry_run)
+            event = _read(replayer.worker, letter)
+            asked = _ask_provider(replayer, letter, event)
+            acted = _replay_event(replayer, letter, event, asked, dry_run=dry_run)
     except LetterError as refusal:
         return Acted(letter_id, Became.REFUSED, str(refusal), dry=dry_run)
+    except Exception as error:
+        log.warning("replay.failed", letter=letter_id, exc_info=error)
+        why = f"{type(error).__name__}: {reason(error)}: nothing was changed, try again"
+        return Acted(letter_id, Became.REFUSED, why, dry=dry_run)
     return replace(acted, dry=dry_run)
 
 
@@ -135,20 +155,19 @@ def launch_ended(pool: Engine, letter_id: int, *, replayed: bool, why: str) -> N
         audit.record(conn, actor, "dlq.replay", letters.subject(letter_id), detail)
 
 
-def _ask_provider(replayer: Replayer, letter: Any) -> str:
+def _ask_provider(replayer: Replayer, letter: Any, event: Any) -> str:
     """What the provider said, in words; an event about money needs its consent.
 
     Raises:
         LetterError: the provider says otherwise, or cannot be asked.
     """
-    event: Any = _read(replayer.worker, letter)
     if event.type not in events.MONEY_EVENTS:
         return "nobody was asked: the event moves no money"
     if replayer.client_of is None:
         return "the provider was not asked, as the actor wished"
     try:
         answer = _answer(replayer.client_of(event.data.account), event)
-    except ClassifiedError as error:
+    except (ClassifiedError, MappingError) as error:
         raise LetterError(
             f"the provider cannot be asked about dead letter {letter.id}: {error}: try again, or "
             "replay it --without-provider if you know better"
@@ -170,28 +189,30 @@ def _answer(client: ProviderClient, event: events.Event) -> replays.Answer:
 
 
 @_TRIED_AGAIN
-def _replay_event(replayer: Replayer, seen: Any, asked: str, *, dry_run: bool) -> Acted:
+def _replay_event(
+    replayer: Replayer, seen: Any, event: events.Event, asked: str, *, dry_run: bool
+) -> Acted:
     worker, actor = replayer.worker, replayer.actor
+    lane = (event.tenant, event.order)
     with transaction(worker.pool) as conn, conn.transaction(force_rollback=dry_run):
+        ledger.load(conn, [lane])  # the order before the letter, as a worker locks them
         letter = lock_open(conn, seen.id)
         if letter.edited != seen.edited:
             raise LetterError(f"dead letter {seen.id} was edited meanwhile: look at it again")
-        lane = _stage_again(worker, conn, letter)
+        _stage_again(worker, conn, letter)
         letters.review(conn, letter, "replayed", actor)
         outcome, told = _apply_alone(worker, conn, letter, lane)
         if outcome.state == "retry":
             raise LetterError(
                 f"dead letter {seen.id} cannot be applied yet: {outcome.note}: nothing was changed"
             )
-        if outcome.letter is None:
-            let_go(conn, letter)
+        let_go(conn, letter)
         detail = {"provider": asked, "became": outcome.label, "changes": told}
         audit.record(conn, actor, "dlq.replay", letters.subject(seen.id), detail)
     if outcome.letter is not None:
         return Acted(seen.id, Became.FAILED_AGAIN, f"{outcome.letter.error}; {asked}")
-    return Acted(
-        seen.id, Became.REPLAYED, f"{', '.join(told) or 'no effect: known already'}; {asked}"
-    )
+    changes = ", ".join(told) or "no effect: known already"
+    return Acted(seen.id, Became.REPLAYED, f"{changes}; {asked}")
 
 
 def _read(worker: Worker, letter: Any) -> events.Event:
@@ -205,7 +226,11 @@ def _read(worker: Worker, letter: Any) -> events.Event:
         row = _row(conn, letter)
     try:
         return worker.codec.decode(
-            body, row.routing_key, row.headers, row.message_id, row.correlation_id
+            body,
+            row.routing_key,
+            row.headers,
+            row.property_message_id,
+            row.property_correlation_id,
         )
     except Unreadable as problem:
         raise _unreadable(letter, str(problem)) from None
@@ -225,35 +250,31 @@ def _row(conn: Connection, letter: Any) -> Any:
     return row
 
 
-def _stage_again(worker: Worker, conn: Connection, letter: Any) -> Key:
-    """Read the letter's message again and make its inbox row due, as it reads now: its lane.
+def _stage_again(worker: Worker, conn: Connection, letter: Any) -> None:
+    """Read the letter's message again and make its inbox row due, as it reads now.
 
     Raises:
         LetterError: it cannot be read, or is not the event that it was.
     """
     row = _row(conn, letter)
     body = bytes(letter.payload if letter.edited is None else letter.edited)
-    message = Message(body, row.routing_key, row.headers, row.message_id, row.correlation_id)
-    staged = worker.codec.stage(message)
+    properties = row.property_message_id, row.property_correlation_id
+    staged = worker.codec.stage(Message(body, row.routing_key, row.headers, *properties))
     if staged.state != "pending":
         raise _unreadable(letter, staged.note or "unreadable")
-    if row.order_id is not None:  # it was read before, under an id that may be one of two bodies
-        known = {row.message_id, row.message_id.rpartition("#")[0]}
-        if worker.mapping.events.has_ids and staged.message_id not in known:
-            raise LetterError(
-                f"dead letter {letter.id}: an edited body keeps its id: {row.message_id}, "
-                f"not {staged.message_id}"
-            )
-        staged = replace(staged, message_id=row.message_id)
+    changed = identity_changed(row, staged, has_ids=worker.mapping.events.has_ids)
+    if changed is not None:
+        raise LetterError(f"dead letter {letter.id}: {changed}")
+    if row.event_type is not None and not row.message_id.startswith("content:"):
+        staged = replace(staged, message_id=row.message_id)  # it may be one of two bodies
     named = {"source": row.source, "message_id": staged.message_id, "id": row.id}
     if (other := intake.other_row(conn, **named)) is not None:
         raise LetterError(
-            f"dead letter {letter.id}: message {staged.message_id} has come since, as inbox row "
-            f"{other}: discard this one"
+            f"dead letter {letter.id}: message {staged.message_id} is there as inbox row "
+            f"{other} already: discard this one"
         )
     values = {name: getattr(staged, name) for name in _READ_AGAIN}
     intake.stage_again(conn, id=row.id, **values)
-    return str(staged.tenant_id), str(staged.order_id)
 
 
 _READ_AGAIN = (
@@ -275,7 +296,7 @@ def _apply_alone(
         if classify(error) is FailureKind.TRANSIENT:
             raise
         staged = next(one for one in staged_events(conn, [lane])[lane] if one.id == row)
-        outcome = failed(staged, error, terms)
+        outcome = failed(staged, error, terms, readable(staged, worker.codec))
         settle(conn, worker, [outcome])
         return outcome, []
     (outcome,) = folded.outcomes

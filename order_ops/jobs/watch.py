@@ -5,19 +5,22 @@ It keeps the ledger of messages up to date, and is scraped by Prometheus.
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import pika
 import structlog
 from prometheus_client import Metric
 from sqlalchemy import Engine
 
+from order_ops.domain.findings import reason
 from order_ops.jobs import message_ledger
 from order_ops.mapping import Events
 from order_ops.messaging.broker_api import BrokerApi, queue_depths
 from order_ops.messaging.declared import Declared
 from order_ops.settings import Settings
 from order_ops.store.engine import transaction
-from order_ops.store.queries import letters, messages
+from order_ops.store.letters import Alert, raise_alerts
+from order_ops.store.queries import letters, messages, ops
 from order_ops.telemetry.metrics import (
     backlog_metrics,
     message_metrics,
@@ -28,6 +31,12 @@ from order_ops.telemetry.metrics import (
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 30.0
+_NOT_KEPT = "messages:ledger_not_kept"
+
+
+def _not_kept(error: Exception) -> Alert:
+    title = f"The ledger of messages cannot be brought up to date: {reason(error)}"
+    return Alert(dedupe_key=_NOT_KEPT, severity="critical", title=title[:300])
 
 
 class Watcher:
@@ -69,7 +78,11 @@ class Watcher:
             found = message_ledger.refresh(self._pool, self._events.source, grace_s)
         except Exception as error:  # noqa: BLE001 - it survives the database
             log.warning("watch.ledger_failed", error=repr(error))
+            with suppress(Exception), transaction(self._pool) as conn:
+                raise_alerts(conn, [_not_kept(error)])
             return
+        with transaction(self._pool) as conn:
+            ops.resolve_alerts(conn, dedupe_keys=[_NOT_KEPT])
         if found.gap:
             log.error("watch.messages_missing", gap=found.gap, what=str(found))
 

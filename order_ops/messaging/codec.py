@@ -7,16 +7,17 @@ of a staged row again when it is applied.
 
 import json
 from collections.abc import Mapping as Map
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
-from order_ops.domain.events import EVENT, EVENT_TYPES, Event
+from order_ops.domain.events import EVENT, EVENT_TYPES, Event, KnownParts
 from order_ops.domain.messages import Message, Staged
 from order_ops.mapping import Events
-from order_ops.messaging.envelope import EnvelopeReader, NotThere, content_id
+from order_ops.messaging.envelope import EnvelopeReader, NotThere
 from order_ops.messaging.topology import matches
 
 PRIORITY = {"critical": 0, "normal": 1, "bulk": 2}
@@ -42,12 +43,15 @@ class Codec:
 
     def stage(self, message: Message) -> Staged:
         """The inbox row of a message: pending when it can be read, else parked."""
+        if message.headers:  # read as they will be read again from the row
+            message = replace(message, headers=_plain(message.headers))
         if message.given_up and message.suspect:  # it may be the reading that kills
             return self._parked(message, f"{_GIVEN_UP}, kept unread: its readers were lost again")
+        envelope: dict[str, Any] = {}
         try:
-            event = self._read(message)
+            event = self._read(message, envelope)
         except Unreadable as problem:
-            return self._parked(message, str(problem))
+            return self._parked(message, str(problem), envelope)
         except Exception as error:  # noqa: BLE001 - no message may stop the intake
             return self._parked(message, f"cannot be read: {type(error).__name__}")
         return Staged(
@@ -62,11 +66,15 @@ class Codec:
             priority=self._priority(message.routing_key),
             routing_key=_text(message.routing_key) or "",
             body=message.body,
-            headers=_plain(message.headers),
+            headers=dict(message.headers),
             occurred_at=event.occurred_at,
             state="parked" if message.given_up else "pending",
             correlation_id=event.correlation or _text(message.correlation_id),
+            property_message_id=_text(message.message_id),
+            property_correlation_id=_text(message.correlation_id),
             note=_GIVEN_UP if message.given_up else None,
+            amount_minor=getattr(event.data, "amount_minor", None) if message.given_up else None,
+            currency=getattr(event.data, "currency", None) if message.given_up else None,
         )
 
     def decode(
@@ -74,23 +82,26 @@ class Codec:
         body: bytes,
         routing_key: str,
         headers: Map[str, Any],
-        message_id: str | None = None,
-        correlation_id: str | None = None,
+        property_message_id: str | None = None,
+        property_correlation_id: str | None = None,
     ) -> Event:
-        """The event of a staged body; its ids are needed where a mapping takes them from AMQP.
+        """The event of a staged body, with the AMQP properties it came with.
 
         Raises:
             Unreadable: the mapping or the models changed since it was staged.
         """
-        return self._read(Message(body, routing_key, headers, message_id, correlation_id))
+        properties = property_message_id, property_correlation_id
+        return self._read(Message(body, routing_key, headers, *properties), {})
 
-    def _read(self, message: Message) -> Event:
+    def _read(self, message: Message, found: dict[str, Any]) -> Event:
+        """The event; `found` is what could be read of its envelope, also when it is unreadable."""
         if len(message.body) > self._limit:
             raise Unreadable(f"oversize: {len(message.body)} bytes, the limit is {self._limit}")
         try:
             envelope = self._envelope.read(_parse(message.body), message)
         except NotThere as problem:
             raise Unreadable(str(problem)) from None
+        found.update(envelope)
         kind = envelope.get("type")
         if not isinstance(kind, str):
             raise Unreadable(f"unknown type: a text is expected, not {type(kind).__name__}")
@@ -112,20 +123,36 @@ class Codec:
                 self._priorities[routing_key] = known
         return known
 
-    def _parked(self, message: Message, note: str) -> Staged:
-        """Known by content, whatever id it may have."""
+    def _parked(self, message: Message, note: str, envelope: Map[str, Any] | None = None) -> Staged:
+        """Known by content, whatever id it may have; of its envelope, what can be trusted."""
+        known = _known_parts(envelope or {})
         return Staged(
             source=self._events.source,
-            message_id=content_id(message),
+            message_id=self._envelope.content_id(message),
             sha256=sha256(message.body).digest(),
+            tenant_id=known.tenant if known else None,
+            order_id=known.order if known else None,
+            producer=known.producer if known else None,
+            sequence=known.sequence if known and self._events.has_sequences else None,
+            event_type=known.type if known else None,
             priority=_UNNAMED,
             routing_key=_text(message.routing_key) or "",
             body=message.body,
-            headers=_plain(message.headers),
+            headers=dict(message.headers),
             state="parked",
             correlation_id=_text(message.correlation_id),
+            property_message_id=_text(message.message_id),
+            property_correlation_id=_text(message.correlation_id),
             note=note,
         )
+
+
+def _known_parts(envelope: Map[str, Any]) -> KnownParts | None:
+    """Who speaks of which order, when all of that can be read; else nothing is guessed."""
+    try:
+        return KnownParts.model_validate(envelope)
+    except ValidationError:
+        return None
 
 
 def _parse(body: bytes) -> Any:

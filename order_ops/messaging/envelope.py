@@ -4,11 +4,11 @@ Pure: a parsed body and its message go in, the canonical envelope comes out, not
 validated yet. What a path may be says `order_ops.mapping.Events`.
 """
 
+import json
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from typing import Any
 
-from order_ops.domain.messages import Message
+from order_ops.domain.messages import Message, content_id
 from order_ops.domain.money import MoneyError, parse_major
 from order_ops.mapping import Events, Items
 
@@ -22,12 +22,6 @@ class NotThere(Exception):
     """What an envelope needs is not in the message; the text says what and where."""
 
 
-def content_id(message: Message) -> str:
-    """The id of a message without one: of its body and routing key, so that a copy is a copy."""
-    digest = sha256(message.body + b"\n" + message.routing_key.encode())
-    return f"content:{digest.hexdigest()}"
-
-
 class EnvelopeReader:
     """Reads the canonical envelope of messages of one shop."""
 
@@ -36,6 +30,12 @@ class EnvelopeReader:
         self._fields = [(field, _reader(path)) for field, path in events.envelope.items()]
         self._data = {name: _data_reader(fields) for name, fields in events.data.items()}
         self._events = events
+        self._around = [_reader(path) for path in sorted(_around_the_body(events))]
+
+    def content_id(self, message: Message) -> str:
+        """By body, routing key, and whatever else around the body the mapping reads."""
+        around = [json.dumps(read({}, message), default=str) for read in self._around]
+        return content_id(message.body, message.routing_key, *around)
 
     def read(self, body: dict[str, Any], message: Message) -> dict[str, Any]:
         """The envelope, as far as it is there.
@@ -54,7 +54,7 @@ class EnvelopeReader:
             if field in self._paths and found[field] is None:
                 raise NotThere(f"no {field}: nothing at {self._paths[field]}")
         if not self._events.has_ids:
-            found["id"] = content_id(message)
+            found["id"] = self.content_id(message)
         if not self._events.has_sequences:
             found["sequence"] = 0
         if self._paths["version"] == "=1":
@@ -62,6 +62,16 @@ class EnvelopeReader:
         if self._events.amount_unit == "major" and isinstance(found.get("data"), dict):
             found["data"] = _in_minor(found["data"], found["data"].get("currency"), "data")
         return found
+
+
+def _around_the_body(events: Events) -> set[str]:
+    """The paths of the mapping into headers and properties."""
+    paths = set(events.envelope.values())
+    for fields in events.data.values():
+        for path in fields.values():
+            parts = [path.each, *path.fields.values()] if isinstance(path, Items) else [path]
+            paths.update(parts)
+    return {path for path in paths if path.startswith(("header.", "property."))}
 
 
 def _data_reader(fields: dict[str, str | Items]) -> Read:

@@ -73,3 +73,12 @@ message_ledger_job = dg.define_asset_job(
     description="The ledger of messages per hour, and the check that none is missing.",
     tags=_tags("platform", _MONEY, 300),
 )
+
+ALL = (
+    apply_order_events_job,
+    dead_letters_job,
+    expire_orders_job,
+    handle_run_failure_job,
+    message_ledger_job,
+    reconcile_payments_job,
+)

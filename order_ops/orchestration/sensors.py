@@ -13,8 +13,8 @@ from order_ops.jobs import reconciliation_days, replays
 from order_ops.jobs.apply_events import has_due, is_being_applied
 from order_ops.jobs.run_failures import REPLAY_OF
 from order_ops.orchestration.jobs import (
+    ALL,
     apply_order_events_job,
-    expire_orders_job,
     handle_run_failure_job,
     reconcile_payments_job,
 )
@@ -102,7 +102,6 @@ def run_failure_sensor(context: dg.RunFailureSensorContext) -> dg.RunRequest | d
     )
 
 
-_JOBS = (apply_order_events_job, expire_orders_job, handle_run_failure_job, reconcile_payments_job)
 _PARTITION = "dagster/partition"
 _REQUEST = "order_ops/replay"
 _ENDS = {
@@ -114,7 +113,7 @@ _ENDS = {
 
 @dg.sensor(
     name="replay_sensor",
-    jobs=list(_JOBS),
+    jobs=list(ALL),
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Dead letters of runs that are being replayed -> launch them, once each.",
@@ -131,7 +130,7 @@ def replay_sensor(
             filters=dg.RunsFilter(tags={_REQUEST: launch.key}), limit=1
         )
         replayed, why = _ENDS.get(runs[0].status, (None, "")) if runs else (None, "")
-        if launch.job not in {job.name for job in _JOBS}:
+        if launch.job not in {job.name for job in ALL}:
             replayed, why = False, f"no job {launch.job} is there to be launched"
         if replayed is not None:
             replays.launch_ended(order_ops.pool, launch.letter_id, replayed=replayed, why=why)

@@ -44,25 +44,38 @@ class ProviderPayment:
     currency: str = ""
     order_ref: str | None = None
 
+    @property
+    def belongs_to(self) -> str | None:
+        """Our order id, if the provider was told."""
+        return self.order_ref
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """A refund as the provider sees it: pending, succeeded, failed, canceled or unknown."""
+    """A refund as the provider sees it: pending, succeeded, failed, canceled or unknown.
+
+    belongs_to: the payment that it is of.
+    """
 
     ref: str
     status: str
     amount_minor: int = 0
     currency: str = ""
+    belongs_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderDispute:
-    """A dispute as the provider sees it: open, won, lost, withdrawn or unknown."""
+    """A dispute as the provider sees it: open, won, lost, withdrawn or unknown.
+
+    belongs_to: the payment that it is of.
+    """
 
     ref: str
     status: str
     amount_minor: int = 0
     currency: str = ""
+    belongs_to: str | None = None
 
 
 class ProviderError(ClassifiedError):
@@ -186,7 +199,8 @@ class StripePayments:
         if found is None:
             return ProviderRefund(ref, "unknown")
         status = "pending" if found["status"] == "requires_action" else found["status"]
-        return ProviderRefund(ref, status, found["amount"], found["currency"].upper())
+        currency, payment = found["currency"].upper(), found.get("payment_intent")
+        return ProviderRefund(ref, status, found["amount"], currency, payment)
 
     def dispute(self, ref: str) -> ProviderDispute:
         """See ProviderClient."""
@@ -194,7 +208,8 @@ class StripePayments:
         if found is None:
             return ProviderDispute(ref, "unknown")
         status = _DISPUTE_ENDS.get(found["status"], "open")
-        return ProviderDispute(ref, status, found["amount"], found["currency"].upper())
+        currency, payment = found["currency"].upper(), found.get("payment_intent")
+        return ProviderDispute(ref, status, found["amount"], currency, payment)
 
     def _retrieve(self, ask: "Callable[[str], StripeObject]", ref: str) -> dict[str, Any] | None:
         try:

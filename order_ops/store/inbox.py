@@ -7,11 +7,11 @@ the commit, never before.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 from psycopg.types.json import Jsonb
 
+from order_ops.domain.events import MONEY_EVENTS
 from order_ops.domain.failures import FailureKind, fingerprint
 from order_ops.domain.messages import Staged
 from order_ops.store.engine import Connection
@@ -35,6 +35,8 @@ _COLUMNS = {
     "occurred_at": "timestamptz",
     "state": "text",
     "correlation_id": "text",
+    "property_message_id": "text",
+    "property_correlation_id": "text",
     "note": "text",
 }
 _COPY = f"COPY staged_batch ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT binary)"
@@ -58,7 +60,7 @@ def stage(conn: Connection, batch: Sequence[Staged]) -> StageResult:
     conflicts = 0
     if len(new.ids) < len(batch):
         intake.count_copies(conn, new_ids=new.ids)
-        conflicts = _park_conflicts(conn)
+        conflicts = _park_conflicts(conn, batch)
     if new.parked:
         _letters(conn, new.parked, batch)
     copies = len(batch) - len(new.ids) - conflicts
@@ -88,20 +90,23 @@ def _copy(conn: Connection, batch: Sequence[Staged]) -> None:
                     row.occurred_at,
                     row.state,
                     row.correlation_id,
+                    row.property_message_id,
+                    row.property_correlation_id,
                     row.note,
                 )
             )
 
 
-def _park_conflicts(conn: Connection) -> int:
-    """The same id with another body is a conflict: parked and alerted."""
+def _park_conflicts(conn: Connection, batch: Sequence[Staged]) -> int:
+    """The same id with another body is a conflict: parked and alerted. The first one stands."""
     letters = []
     for row in intake.conflicting_copies(conn):
         note = f"same id as inbox row {row.known_id}, other body"
         values = {**row._asdict(), "headers": orjson.dumps(row.headers).decode(), "note": note}
         inbox_id = intake.park_conflict(conn, **values)
         if inbox_id is not None:
-            letters.append(_letter(inbox_id, row, FailureKind.CONFLICT, note))
+            other = batch[row.position]
+            letters.append(_letter(inbox_id, other, FailureKind.CONFLICT, note))
     add_dead_letters(conn, letters)
     return len(letters)
 
@@ -120,11 +125,12 @@ def _letters(conn: Connection, ids: dict[str, int], batch: Sequence[Staged]) -> 
     )
 
 
-def _letter(inbox_id: int, row: Any, kind: FailureKind, error: str) -> DeadLetter:
+def _letter(inbox_id: int, row: Staged, kind: FailureKind, error: str) -> DeadLetter:
+    money = row.event_type in MONEY_EVENTS
     return DeadLetter(
         origin="event",
         origin_id=str(inbox_id),
-        name=row.routing_key,
+        name=row.event_type or row.routing_key,
         category=kind,
         error=error,
         fingerprint=fingerprint(f"intake:{row.routing_key}", kind.value, error),
@@ -133,4 +139,8 @@ def _letter(inbox_id: int, row: Any, kind: FailureKind, error: str) -> DeadLette
         headers=row.headers,
         tenant_id=row.tenant_id,
         order_id=row.order_id,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        critical=money,
+        holds=money and kind is not FailureKind.CONFLICT,
     )

@@ -23,7 +23,8 @@ class DeadLetter:
 
     Attributes:
         origin_id: the inbox row's id, or the run's.
-        holds: later events of its producer about its order wait for it.
+        critical: it wakes somebody.
+        holds: what its producer says later about its order's money waits for it.
         replay_of: the letter whose replay failed and opened this one.
     """
 
@@ -41,6 +42,7 @@ class DeadLetter:
     order_id: str | None = None
     amount_minor: int | None = None
     currency: str | None = None
+    critical: bool = False
     holds: bool = False
     replay_of: int | None = None
 
@@ -63,7 +65,7 @@ def add_dead_letters(conn: Connection, letters: Sequence[DeadLetter]) -> None:
     """Write dead letters with their alerts; one already known changes nothing."""
     if not letters:
         return
-    names = tuple(DeadLetter.__dataclass_fields__)
+    names = [name for name in DeadLetter.__dataclass_fields__ if name != "critical"]
     sql.add_dead_letters(conn, **columns(letters, *names))
     raise_alerts(conn, [_alert(letter) for letter in letters])
 
@@ -76,10 +78,11 @@ def review(
 ) -> None:
     """Record what was done about a letter that is locked; its alert ends with its cause."""
     sql.review(conn, id=letter.id, state=state, reviewer=actor.name, reason=actor.reason)
-    settled = sql.settled_fingerprints(conn, fingerprints=[letter.fingerprint])
-    keys = [_alert_key(row.fingerprint) for row in settled]
-    if keys:
-        ops.resolve_alerts(conn, dedupe_keys=keys)
+    key = _alert_key(letter.fingerprint)
+    # whoever writes another letter of this cause holds the alert until it has committed
+    ops.lock_alert(conn, dedupe_key=key)
+    if not sql.is_unsettled(conn, fingerprint=letter.fingerprint):
+        ops.resolve_alerts(conn, dedupe_keys=[key])
 
 
 def subject(letter_id: int) -> str:
@@ -98,10 +101,9 @@ def raise_alerts(conn: Connection, alerts: Sequence[Alert]) -> None:
 
 
 def _alert(letter: DeadLetter) -> Alert:
-    money = letter.amount_minor is not None
     return Alert(
         dedupe_key=_alert_key(letter.fingerprint),
-        severity="critical" if money or letter.origin == "run" else "warning",
+        severity="critical" if letter.critical or letter.origin == "run" else "warning",
         title=f"Dead letter: {letter.name}: {letter.error}"[:300],
         detail={"origin": letter.origin, "id": letter.origin_id, "category": letter.category},
         tenant_id=letter.tenant_id,

@@ -68,11 +68,16 @@ class DeadLetters(Protocol):
 
 
 class Backlog(Protocol):
-    """What waits; `oldest` in seconds since 1970, None: nothing."""
+    """What waits; times in seconds since 1970, None: there is none.
+
+    held: events that wait for a dead letter. refreshed: when the ledger last changed.
+    """
 
     pending: int
     oldest: float | None
+    held: int
     unpublished: int
+    refreshed: float | None
 
 
 def backlog_metrics(backlog: Backlog, letters: Iterable[DeadLetters]) -> Iterable[Metric]:
@@ -83,9 +88,16 @@ def backlog_metrics(backlog: Backlog, letters: Iterable[DeadLetters]) -> Iterabl
     oldest = GaugeMetricFamily(
         "order_ops_inbox_oldest_timestamp_seconds", "When the oldest of them came; none: no sample."
     )
-    if backlog.oldest is not None:
-        oldest.add_metric([], backlog.oldest)
-    yield oldest
+    refreshed = GaugeMetricFamily(
+        "order_ops_message_ledger_timestamp_seconds", "When the ledger of messages last changed."
+    )
+    for family, value in ((oldest, backlog.oldest), (refreshed, backlog.refreshed)):
+        if value is not None:
+            family.add_metric([], value)
+        yield family
+    yield GaugeMetricFamily(
+        "order_ops_inbox_held", "Events that wait for a dead letter.", value=backlog.held
+    )
     yield GaugeMetricFamily(
         "order_ops_outbox_unpublished", "Messages of our own to publish.", value=backlog.unpublished
     )

@@ -46,3 +46,9 @@ def test_it_logs_alerts_and_exits(shop: Shop, program: str, where: str, status: 
     ((key, title),) = shop.rows("SELECT dedupe_key, title FROM ops.alert")
     assert key == "process:consumer:died"
     assert title == f"consumer has died: {where}: ZeroDivisionError: division by zero"
+
+
+def test_its_next_start_ends_the_alert(shop: Shop) -> None:
+    for program in (IN_MAIN, IN_MAIN.replace("1 / 0", "None")):
+        subprocess.run([sys.executable, "-c", program], env=os.environ, check=False, timeout=60)
+    assert shop.rows("SELECT resolved_at IS NOT NULL AS ended FROM ops.alert") == [(True,)]

@@ -15,13 +15,16 @@ from psycopg import errors
 
 from order_ops.devstack.provider import Answer, ProviderServer
 from order_ops.devstack.shop.model import Intent
+from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
-from order_ops.jobs import dead_letters
+from order_ops.jobs import apply_lanes, dead_letters
 from order_ops.jobs.dead_letters import Acted, LetterError, Selection, chosen, discard, edit, find
+from order_ops.jobs.message_ledger import refresh
 from order_ops.jobs.provider_clients import ProviderClients
 from order_ops.jobs.replays import Replayer, replay
 from order_ops.store.audit import Actor
 from order_ops.store.engine import transaction
+from order_ops.store.inbox import stage
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.shop import created, message, paid, reserved
 
@@ -265,7 +268,7 @@ def test_a_mended_message_that_has_come_since_is_refused(shop: Shop, again: Repl
     edit(shop.pool, letter.id, created("o1").body, ANA)
     acted = again(letter.id)
     assert acted.became == "refused"
-    assert "message order-service-o1-1 has come since, as inbox row" in acted.why
+    assert "message order-service-o1-1 is there as inbox row" in acted.why
 
 
 def test_a_conflicting_body_can_be_replayed_and_both_stay_on_record(
@@ -278,6 +281,128 @@ def test_a_conflicting_body_can_be_replayed_and_both_stay_on_record(
     (letter,) = find(shop.pool, Selection())
     assert again(letter.id).why.startswith("no effect: known already")
     assert shop.one("SELECT count(*) FROM intake.inbox WHERE state = 'done'") == 4
+
+
+def test_a_message_about_money_that_cannot_be_read_holds_and_wakes_somebody(shop: Shop) -> None:
+    """Its envelope says whose it is; only its payload is broken."""
+    broken = paid("o1").body.replace(b'"amount_minor": 1000', b'"amount_minor": -1')
+    failed = {"payment": "pi_o1", "account": "shop-cards", "amount_minor": 1_000, "currency": "BRL"}
+    shop.stage(created("o1"), reserved("o1"), Message(broken, "payment.succeeded", {}))
+    shop.stage(message("payment.failed", "o1", 2, **failed))
+    assert dict(shop.apply().events) == {"applied": 2, "held": 1}
+    (letter,) = find(shop.pool, Selection(order_id="o1"))
+    assert (letter.name, letter.tenant_id) == ("payment.succeeded", "shop")
+    assert shop.one("SELECT severity FROM ops.alert") == "critical"
+    edit(shop.pool, letter.id, paid("o1").body, ANA)
+    (acted,) = replay(Replayer(shop.worker(), ANA, None), [letter.id])
+    assert acted.became == "replayed", acted.why
+    assert shop.one("SELECT state FROM orders.orders") == "CONFIRMED"
+
+
+def test_what_the_database_refuses_of_money_wakes_somebody_with_its_amount(shop: Shop) -> None:
+    shop.stage(created("o1"), reserved("o1"), paid("o1"))
+    shop.stage(created("o2"), reserved("o2"), paid("o2", payment="pi_o1"))
+    shop.apply()
+    (letter,) = find(shop.pool, Selection())
+    assert (letter.order_id, letter.amount_minor) == ("o2", 1_000)
+    assert shop.one("SELECT severity FROM ops.alert") == "critical"
+
+
+@pytest.mark.parametrize("part", ["order", "producer", "tenant"])
+def test_an_edit_cannot_make_another_event_of_it(shop: Shop, again: Replay, part: str) -> None:
+    shop.stage(created("o1"), reserved("o1"), paid("o1", 999))
+    shop.apply()
+    (letter,) = find(shop.pool, Selection())
+    body = {**json.loads(paid("o1").body), part: "another"}
+    edit_anyway(shop, letter.id, json.dumps(body).encode())
+    acted = again(letter.id)
+    assert (acted.became, f"an edited body keeps its {part}" in acted.why) == ("refused", True)
+
+
+def edit_anyway(shop: Shop, letter: int, body: bytes) -> None:
+    query = "UPDATE ops.dead_letter SET edited = %(body)s WHERE id = %(id)s RETURNING 1"
+    assert shop.rows(query, body=body, id=letter)
+
+
+def test_a_letter_that_is_dealt_with_while_a_worker_holds_behind_it_lets_go(shop: Shop) -> None:
+    """The worker has read that the letter is open; it is discarded; the worker settles."""
+    (letter,) = orphaned(shop, paid("o1"))
+    refund = {"payment": "pi_o1", "account": "shop-cards", "amount_minor": 1_000, "currency": "BRL"}
+    shop.stage(message("refund.failed", "o1", 2, refund="re_1", **refund))
+    real = apply_lanes.fold
+
+    def discarded_meanwhile(*arguments: Any) -> Any:
+        folded = real(*arguments)
+        if any(outcome.label == "held" for outcome in folded.outcomes):
+            assert discard(shop.pool, [letter], ANA)[0].ok
+        return folded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apply_lanes, "fold", discarded_meanwhile)
+        shop.apply()
+    assert held(shop) == []
+
+
+def test_what_nobody_holds_any_more_is_found_and_let_go(shop: Shop) -> None:
+    orphaned(shop, paid("o1"))
+    refund = {"payment": "pi_o1", "account": "shop-cards", "amount_minor": 1_000, "currency": "BRL"}
+    shop.stage(message("refund.failed", "o1", 2, refund="re_1", **refund))
+    shop.apply()
+    refresh(shop.pool, "shop", 600)
+    assert held(shop) == ["refund.failed"]
+    shop.rows("UPDATE ops.dead_letter SET holds = false RETURNING 1")
+    refresh(shop.pool, "shop", 600)
+    assert held(shop) == []
+
+
+def test_an_alert_stays_while_another_letter_of_its_cause_is_being_written(shop: Shop) -> None:
+    shop.stage(Message(b"{", "order.created", {}))
+    (first,) = find(shop.pool, Selection())
+    codec = shop.codec()
+    with ThreadPoolExecutor(1) as threads:
+        with transaction(shop.pool) as conn:
+            stage(conn, [codec.stage(Message(b"{ ", "order.created", {}))])
+            discarding = threads.submit(discard, shop.pool, [first.id], ANA)
+            wait_until(lambda: _waits_for_a_lock(shop), 10, "the discard waits for us")
+        assert discarding.result()[0].ok
+    assert len(find(shop.pool, Selection())) == 1
+    assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 1
+
+
+def _waits_for_a_lock(shop: Shop) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return bool(shop.one(f"{waiting} AND datname = current_database()"))
+
+
+def test_one_letter_that_cannot_be_replayed_stops_no_other(shop: Shop) -> None:
+    first, *_ = orphaned(shop, paid("o1"))
+    elsewhere = {"payment": "pi_9", "account": "unknown", "amount_minor": 1, "currency": "BRL"}
+    shop.stage(created("o2"), message("payment.succeeded", "o2", 1, **elsewhere))
+    shop.apply()
+    second = find(shop.pool, Selection(order_id="o2"))[0].id
+    done = replay(asking(shop), [second, first])
+    assert [acted.became for acted in done] == ["refused", "refused"]
+    assert any("no account 'unknown' in the mapping" in acted.why for acted in done)
+
+
+def test_letters_of_a_lane_are_replayed_by_sequence(shop: Shop) -> None:
+    shop.stage(paid("o1", 400, payment="pi_2", sequence=2), paid("o1", 600, payment="pi_1"))
+    with transaction(shop.pool) as conn:
+        conn.execute("UPDATE intake.inbox SET received_at = now() - interval '2 days'")
+    shop.apply()
+    shop.rows("UPDATE ops.dead_letter SET holds = false RETURNING 1")
+    refresh(shop.pool, "shop", 600)
+    shop.apply()
+    shop.stage(created("o1"))
+    shop.apply()
+    ids = [letter.id for letter in find(shop.pool, Selection())]
+    done = replay(Replayer(shop.worker(), ANA, None), ids[::-1])
+    assert [acted.became for acted in done] == ["replayed", "replayed"]
+    notes = shop.rows(
+        "SELECT detail->>'payment' AS p FROM orders.order_events WHERE kind = 'paid' "
+        "ORDER BY version"
+    )
+    assert [row.p for row in notes] == ["pi_1", "pi_2"]
 
 
 # -- the provider is asked about money
@@ -426,7 +551,8 @@ def test_a_discarded_letter_stays_and_its_event_is_never_applied(shop: Shop, aga
 def test_audit_rows_are_only_added(shop: Shop, again: Replay) -> None:
     (letter,) = orphaned(shop, paid("o1"))
     again(letter)
-    for statement in ("UPDATE ops.audit SET actor = 'x'", "DELETE FROM ops.audit"):
+    statements = ("UPDATE ops.audit SET actor = 'x'", "DELETE FROM ops.audit", "TRUNCATE ops.audit")
+    for statement in statements:
         with pytest.raises(errors.IntegrityConstraintViolation), transaction(shop.pool) as conn:
             conn.execute(statement)
 

@@ -101,3 +101,18 @@ def test_an_edited_message_without_an_id_keeps_its_row(legacy: tuple[Shop, Publi
     (acted,) = replay(Replayer(shop.worker(), ana, None), [letter.id])
     assert acted.became == "replayed", acted.why
     assert shop.one("SELECT count(*) FROM intake.inbox") == 3
+
+
+def test_a_dead_payment_of_a_shop_that_counts_nothing_does_not_hold_its_own_order(
+    legacy: tuple[Shop, Publisher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, _ = legacy
+    shop.stage(captured())
+    shop.rows("UPDATE intake.inbox SET received_at = now() - interval '2 days' RETURNING 1")
+    assert dict(shop.apply().events) == {"dead": 1}
+    shop.stage(placed(), held())
+    assert dict(shop.apply().events) == {"applied": 2}
+    (letter,) = find(shop.pool, Selection())
+    (acted,) = replay(Replayer(shop.worker(), Actor("ana", "it has come"), None), [letter.id])
+    assert acted.became == "replayed", acted.why
+    assert shop.one("SELECT state FROM orders.orders") == "CONFIRMED"

@@ -37,3 +37,10 @@ def test_definitions(defs: Any, snapshot: SnapshotAssertion) -> None:
         "schedules": {s.name: s.cron_schedule for s in repository.schedule_defs},
         "sensors": {s.name: s.minimum_interval_seconds for s in repository.sensor_defs},
     } == snapshot
+
+
+def test_every_job_can_be_launched_again_from_its_dead_letter(defs: Any) -> None:
+    repository = defs.get_repository_def()
+    jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    targets = repository.get_sensor_def("replay_sensor").targets
+    assert {target.job_name for target in targets} == jobs

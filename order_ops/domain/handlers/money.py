@@ -59,9 +59,18 @@ def payment_succeeded(order: Order, event: events.PaymentSucceededEvent) -> Chan
 
 
 def payment_failed(order: Order, event: events.PaymentFailedEvent) -> Changes:
-    """Declined: the order stays open, the payment may be tried again."""
+    """Declined: the order stays open, the payment may be tried again.
+
+    Later than its success it is a contradiction: somebody may have lost money.
+    """
     data = event.data
     known = _known(order, data)
+    if known is not None and known.succeeded_at and event.occurred_at > known.succeeded_at:
+        raise Rejected(
+            f"payment {data.payment} succeeded at {known.succeeded_at}, "
+            "the event says that it failed after that",
+            FailureKind.CONFLICT,
+        )
     if known is not None and known.status not in {"pending", "processing"}:
         return []
     order.payments[data.payment] = _unpaid(data, "failed")
@@ -123,22 +132,22 @@ def refund_succeeded(order: Order, event: events.RefundSucceededEvent) -> Change
 
 
 def refund_failed(order: Order, event: events.RefundFailedEvent) -> Changes:
-    """Not paid back: somebody waits for money."""
+    """Not paid back: somebody waits for money. A bank may return what was paid back before."""
     data = event.data
     paid_payment(order, data.payment)
     known = order.refunds.get(data.refund)
     same_currency(order, data.currency)
     _same_refund(known, data)
-    if known is not None and known.status != "pending":
+    returned = known is not None and known.is_paid_back
+    if known is not None and known.status != "pending" and not returned:
+        return []
+    if known is not None and known.settled_at and event.occurred_at <= known.settled_at:
         return []
     order.refunds[data.refund] = Refund(
         data.refund, data.payment, data.account, data.amount_minor, data.currency, "failed"
     )
-    return [
-        note(
-            order, event, "refund_failed", alert=True, refund=data.refund, amount=data.amount_minor
-        )
-    ]
+    kind = "refund_returned" if returned else "refund_failed"
+    return [note(order, event, kind, alert=True, refund=data.refund, amount=data.amount_minor)]
 
 
 def paid_payment(order: Order, payment: str) -> Payment:

@@ -41,8 +41,12 @@ def moved(
 
 
 def confirm_if_paid(order: Order, event: Event) -> Changes:
-    """Reserved and paid in full is confirmed, and refunded if all of it was paid back."""
-    if order.state is not State.RESERVED or order.paid_minor() < order.total_minor:
+    """Reserved and at a time paid in full is confirmed, and refunded if all was paid back.
+
+    What was paid back before the rest was paid does not count: 600 paid and paid back, then
+    400 paid, never was the 1,000 of the order.
+    """
+    if order.state is not State.RESERVED or order.peak_minor() < order.total_minor:
         return []
     changes = [moved(order, event, State.CONFIRMED, "confirmed")]
     if order.refunded_minor() >= order.paid_minor() > 0:

@@ -8,7 +8,8 @@
 CREATE TEMP TABLE IF NOT EXISTS staged_batch (
     position int, source text, message_id text, sha256 bytea, tenant_id text, order_id text,
     producer text, sequence bigint, event_type text, priority smallint, routing_key text,
-    body bytea, headers jsonb, occurred_at timestamptz, state text, correlation_id text, note text
+    body bytea, headers jsonb, occurred_at timestamptz, state text, correlation_id text,
+    property_message_id text, property_correlation_id text, note text
 ) ON COMMIT DELETE ROWS;
 
 -- name: insert_batch^
@@ -16,10 +17,11 @@ CREATE TEMP TABLE IF NOT EXISTS staged_batch (
 -- the new ids, and the ids of those of them that are parked by the id of their message.
 WITH new AS (
     INSERT INTO intake.inbox (source, message_id, sha256, tenant_id, order_id, producer, sequence,
-        event_type, priority, routing_key, body, headers, occurred_at, state, correlation_id, note,
-        copies)
-    SELECT source, message_id, sha256, tenant_id, order_id, producer, sequence, event_type, priority,
-        routing_key, body, headers, occurred_at, state, correlation_id, note, copies
+        event_type, priority, routing_key, body, headers, occurred_at, state, correlation_id,
+        property_message_id, property_correlation_id, note, copies)
+    SELECT source, message_id, sha256, tenant_id, order_id, producer, sequence, event_type,
+        priority, routing_key, body, headers, occurred_at, state, correlation_id,
+        property_message_id, property_correlation_id, note, copies
     FROM (
         SELECT DISTINCT ON (source, message_id) *,
             count(*) OVER (PARTITION BY source, message_id, sha256) AS copies
@@ -52,11 +54,12 @@ ORDER BY batch.source, batch.message_id, batch.sha256, batch.position;
 
 -- name: park_conflict$
 INSERT INTO intake.inbox (source, message_id, sha256, tenant_id, order_id, producer, sequence,
-    event_type, priority, routing_key, body, headers, occurred_at, state, correlation_id, note,
-    settled_at)
+    event_type, priority, routing_key, body, headers, occurred_at, state, correlation_id,
+    property_message_id, property_correlation_id, note, settled_at)
 VALUES (:source, :message_id::text || '#' || encode(:sha256::bytea, 'hex'), :sha256, :tenant_id,
     :order_id, :producer, :sequence, :event_type, :priority, :routing_key, :body,
-    :headers::jsonb, :occurred_at, 'parked', :correlation_id, :note, now())
+    :headers::jsonb, :occurred_at, 'parked', :correlation_id, :property_message_id,
+    :property_correlation_id, :note, now())
 ON CONFLICT (source, message_id) DO NOTHING
 RETURNING id;
 
@@ -156,8 +159,9 @@ SELECT count(*) FROM lost;
 -- name: lane_events
 -- `attempts` with the one that is being made; `due`: it may be tried; `held`: an open dead
 -- letter about money comes before it.
-SELECT id, message_id, tenant_id, order_id, producer, sequence, event_type, routing_key, body,
-    headers, received_at, attempts + 1 AS attempts, correlation_id, next_at <= now() AS due,
+SELECT id, tenant_id, order_id, producer, sequence, event_type, routing_key, body, headers,
+    property_message_id, property_correlation_id, received_at, attempts + 1 AS attempts,
+    next_at <= now() AS due,
     EXISTS (
         SELECT 1 FROM ops.dead_letter letter
         JOIN intake.inbox head ON head.id = letter.origin_id::bigint

@@ -66,13 +66,26 @@ WHERE id = :id;
 -- name: edit!
 UPDATE ops.dead_letter SET edited = :body WHERE id = :id;
 
--- name: settled_fingerprints
--- Of these causes, those of which no letter is left to be dealt with.
-SELECT fingerprint FROM unnest(:fingerprints::text[]) AS given(fingerprint)
-WHERE NOT EXISTS (
-    SELECT 1 FROM ops.dead_letter letter
-    WHERE letter.fingerprint = given.fingerprint AND letter.state IN ('open', 'replaying')
+-- name: is_unsettled$
+-- Whether a letter of this cause is left to be dealt with.
+SELECT EXISTS (
+    SELECT 1 FROM ops.dead_letter
+    WHERE fingerprint = :fingerprint AND state IN ('open', 'replaying')
 );
+
+-- name: lock_holding
+-- The lanes that open letters hold; these letters stay open until the transaction ends.
+SELECT tenant_id, order_id FROM ops.dead_letter
+WHERE holds AND state = 'open'
+    AND (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
+FOR SHARE;
+
+-- name: in_order
+-- Letters in the order in which they can be replayed: of one lane and producer by sequence.
+SELECT letter.id FROM ops.dead_letter letter
+LEFT JOIN intake.inbox row ON letter.origin = 'event' AND row.id::text = letter.origin_id
+WHERE letter.id = ANY (:ids::bigint[])
+ORDER BY row.tenant_id, row.order_id, COALESCE(row.sequence, 0), row.id, letter.id;
 
 -- name: runs_to_launch
 SELECT id, name, headers, reviewed_at FROM ops.dead_letter
@@ -81,4 +94,5 @@ WHERE origin = 'run' AND state = 'replaying' ORDER BY id LIMIT :letters;
 -- name: depth
 SELECT origin, category, count(*) AS letters,
     extract(epoch FROM min(created_at))::float8 AS oldest
-FROM ops.dead_letter WHERE state = 'open' GROUP BY origin, category ORDER BY origin, category;
+FROM ops.dead_letter WHERE state IN ('open', 'replaying')
+GROUP BY origin, category ORDER BY origin, category;

@@ -12,7 +12,7 @@ SELECT max(updated_at) FROM intake.hour;
 INSERT INTO intake.sequence AS known (source, tenant_id, producer, seen, updated_at)
 SELECT source, tenant_id, producer, range_agg(int8range(sequence, sequence, '[]')), now()
 FROM intake.inbox
-WHERE received_at >= :since AND sequence IS NOT NULL
+WHERE (received_at >= :since OR settled_at >= :since) AND sequence IS NOT NULL
 GROUP BY source, tenant_id, producer
 ON CONFLICT (source, tenant_id, producer) DO UPDATE
     SET seen = known.seen + excluded.seen, updated_at = excluded.updated_at;
@@ -41,11 +41,13 @@ WHERE sequence.source = gap.source AND sequence.tenant_id = gap.tenant_id
     );
 
 -- name: count_hours!
--- Hours in which something came, changed or was published since, or is still missing.
+-- Hours in which something came, was settled or published since, or is open still. Copies of
+-- older messages are counted with the next change of their hour.
 WITH touched AS (
     SELECT source, date_trunc('hour', received_at) AS hour FROM intake.inbox
     WHERE received_at >= :since OR settled_at >= :since
-    UNION SELECT source, hour FROM intake.hour WHERE missing > 0 OR pending > 0 OR to_publish > 0
+    UNION SELECT source, hour FROM intake.hour WHERE missing > 0 OR pending > 0
+        OR to_publish > published
     UNION SELECT source, date_trunc('hour', found_at) FROM intake.gap
     UNION SELECT :source, date_trunc('hour', created_at) FROM ops.outbox
     WHERE created_at >= :since OR published_at >= :since
@@ -97,7 +99,7 @@ SELECT * FROM intake.hour ORDER BY hour DESC, source LIMIT :hours;
 
 -- name: accept!
 UPDATE intake.sequence SET seen = seen + int8multirange(int8range(:first, :last, '[]'))
-WHERE tenant_id = :tenant_id AND producer = :producer;
+WHERE source = :source AND tenant_id = :tenant_id AND producer = :producer;
 
 -- name: totals^
 SELECT COALESCE(sum(received), 0)::bigint AS received, COALESCE(sum(copies), 0)::bigint AS copies,
@@ -117,5 +119,18 @@ SELECT EXISTS (
 
 -- name: backlog^
 SELECT count(*) AS pending, extract(epoch FROM min(received_at))::float8 AS oldest,
-    (SELECT count(*) FROM ops.outbox WHERE published_at IS NULL) AS unpublished
+    (SELECT count(*) FROM ops.outbox WHERE published_at IS NULL) AS unpublished,
+    (SELECT count(*) FROM intake.inbox WHERE priority IN (0, 1, 2, 3)
+        AND state IN ('pending', 'retry') AND next_at = 'infinity') AS held,
+    (SELECT extract(epoch FROM max(updated_at))::float8 FROM intake.hour) AS refreshed
 FROM intake.inbox WHERE state IN ('pending', 'retry');
+
+-- name: let_go_of_unheld!
+-- Events that wait for a dead letter which nobody has to deal with any more.
+UPDATE intake.inbox SET next_at = now()
+WHERE priority IN (0, 1, 2, 3) AND state IN ('pending', 'retry') AND next_at = 'infinity'
+    AND NOT EXISTS (
+        SELECT 1 FROM ops.dead_letter letter
+        WHERE letter.holds AND letter.state = 'open' AND letter.tenant_id = inbox.tenant_id
+            AND letter.order_id = inbox.order_id
+    );

@@ -14,13 +14,25 @@ WHERE published_at IS NULL ORDER BY id LIMIT :messages;
 UPDATE ops.outbox SET published_at = now() WHERE id = ANY (:ids::bigint[]);
 
 -- name: raise_alerts!
--- One open alert per fact, however often it is seen.
+-- One open alert per fact, however often it is seen; the open one is locked, so that nobody
+-- resolves it meanwhile, not knowing of this fact.
 INSERT INTO ops.alert (dedupe_key, severity, title, detail, tenant_id, order_id, amount_minor,
     currency)
-SELECT * FROM unnest(:dedupe_key::text[], :severity::text[], :title::text[],
-    :detail::text[]::jsonb[], :tenant_id::text[], :order_id::text[], :amount_minor::bigint[],
-    :currency::text[])
-ON CONFLICT (dedupe_key) WHERE resolved_at IS NULL DO NOTHING;
+SELECT DISTINCT ON (dedupe_key) * FROM unnest(:dedupe_key::text[], :severity::text[],
+    :title::text[], :detail::text[]::jsonb[], :tenant_id::text[], :order_id::text[],
+    :amount_minor::bigint[], :currency::text[]) AS given(dedupe_key, severity, title, detail,
+        tenant_id, order_id, amount_minor, currency)
+ORDER BY dedupe_key
+ON CONFLICT (dedupe_key) WHERE resolved_at IS NULL DO UPDATE SET title = alert.title;
+
+-- name: lock_alert^
+SELECT id FROM ops.alert WHERE dedupe_key = :dedupe_key AND resolved_at IS NULL FOR UPDATE;
+
+-- name: resolve_others!
+-- Open alerts of a kind whose facts have ended.
+UPDATE ops.alert SET resolved_at = now()
+WHERE starts_with(dedupe_key, :prefix) AND resolved_at IS NULL
+    AND dedupe_key <> ALL (:dedupe_keys::text[]);
 
 -- name: resolve_alerts!
 UPDATE ops.alert SET resolved_at = now()

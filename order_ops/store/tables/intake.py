@@ -51,6 +51,8 @@ inbox = Table(
     moment("next_at", now=True),
     words("last_run_id", null=True),
     words("correlation_id", null=True),
+    words("property_message_id", null=True),
+    words("property_correlation_id", null=True),
     words("note", null=True),
     moment("settled_at"),
     UniqueConstraint("source", "message_id"),

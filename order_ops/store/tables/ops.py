@@ -41,6 +41,8 @@ outbox = Table(
     moment("published_at"),
     UniqueConstraint("message_id"),
     CheckConstraint("octet_length(body) <= 100000", name="body"),
+    Index("ix_outbox_created", "created_at", postgresql_using="brin"),
+    Index("ix_outbox_published", "published_at", postgresql_using="brin"),
     Index("ix_outbox_unpublished", "id", postgresql_where=text("published_at IS NULL")),
     comment="What is said to the world, written with the change it speaks of.",
     schema="ops",

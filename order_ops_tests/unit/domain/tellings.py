@@ -17,7 +17,7 @@ PAID: dict[str, Any] = {
 REFUNDED: dict[str, Any] = {**PAID, "refund": "re_1"}
 
 
-def event(kind: str, *, order: str = "o-1", **data: Any) -> Event:
+def event(kind: str, *, order: str = "o-1", minute: int = 0, **data: Any) -> Event:
     return EVENT.validate_python(
         {
             "id": f"e-{kind}",
@@ -27,7 +27,7 @@ def event(kind: str, *, order: str = "o-1", **data: Any) -> Event:
             "producer": "test",
             "sequence": 1,
             "order": order,
-            "occurred_at": T0.isoformat(),
+            "occurred_at": (T0 + timedelta(minutes=minute)).isoformat(),
             "data": data,
         }
     )

@@ -338,3 +338,29 @@ def test_whatever_comes_refunds_never_exceed_payments(events: list[Event]) -> No
             assert order.refunded_minor() == before.refunded_minor()
         _, again = apply(order.copy(), one)
         assert again == [], "the same event again is known"
+
+
+def paid_at(minute: int, amount: int, payment: str) -> Event:
+    data = {**PAID, "amount_minor": amount, "payment": payment}
+    return event("payment.succeeded", minute=minute, **data)
+
+
+def back_at(minute: int, amount: int, payment: str) -> Event:
+    data = {**PAID, "amount_minor": amount, "payment": payment, "refund": f"re_{payment}"}
+    return event("refund.succeeded", minute=minute, **data)
+
+
+@pytest.mark.parametrize(
+    ("money", "state"),
+    [
+        ([paid_at(1, 600, "a"), back_at(2, 600, "a"), paid_at(3, 400, "b")], State.RESERVED),
+        ([paid_at(1, 600, "a"), paid_at(2, 400, "b"), back_at(3, 600, "a")], State.CONFIRMED),
+        ([paid_at(1, 600, "a"), back_at(2, 100, "a"), paid_at(3, 500, "b")], State.CONFIRMED),
+    ],
+    ids=["never there at once", "paid, then part back", "part back, then the rest"],
+)
+def test_an_order_is_confirmed_if_its_whole_amount_was_there_at_a_time(
+    money: list[Event], state: State
+) -> None:
+    assert after(CREATED, RESERVED, *money).state is state
+    assert after(CREATED, *money, RESERVED).state is state, "in whatever order it is heard of"

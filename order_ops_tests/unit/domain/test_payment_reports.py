@@ -139,3 +139,22 @@ def test_what_is_not_paid_wakes_nobody_after_the_close(told: Event, state: State
     order, changes = apply(order, paid())
     assert [(c.kind, c.alert) for c in changes] == [("paid_after_close", True)]
     assert order.state is state
+
+
+def test_a_failure_after_the_success_is_a_contradiction_and_before_it_is_known() -> None:
+    order, _ = apply(with_payment(None), event("payment.succeeded", minute=5, **PAID))
+    assert apply(order.copy(), event("payment.failed", minute=4, **PAID)) == (order, [])
+    with pytest.raises(Rejected, match="the event says that it failed after that") as refused:
+        apply(order, event("payment.failed", minute=6, **PAID))
+    assert refused.value.kind is FailureKind.CONFLICT
+
+
+def test_a_refund_that_the_bank_returns_is_no_refund_any_more_and_wakes_somebody() -> None:
+    refund = {**PAID, "amount_minor": 300, "refund": "re_1"}
+    order = after(CREATED, RESERVED, paid())
+    order, _ = apply(order, event("refund.succeeded", minute=5, **refund))
+    assert apply(order.copy(), event("refund.failed", minute=4, **refund)) == (order, [])
+    order, changes = apply(order, event("refund.failed", minute=6, **refund))
+    assert [(c.kind, c.alert) for c in changes] == [("refund_returned", True)]
+    assert order.refunded_minor() == 0
+    assert apply(order.copy(), event("refund.failed", minute=6, **refund)) == (order, [])

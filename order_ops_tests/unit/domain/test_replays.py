@@ -15,6 +15,7 @@ class Says:
     status: str
     amount_minor: int = 1_000
     currency: str = "BRL"
+    belongs_to: str | None = None
 
 
 REFUND: dict[str, Any] = {**PAID, "refund": "re_1"}
@@ -66,6 +67,15 @@ def test_money_that_moved_has_its_amount_and_currency(kind: str, other: dict[str
     told = doubt(of(kind), Says(status, **other))
     assert told is not None
     assert told.startswith("the event says 1000 BRL, the provider")
+
+
+@pytest.mark.parametrize(
+    ("kind", "whose"), [("payment.succeeded", "o-1"), ("refund.succeeded", "pi_1")]
+)
+def test_money_of_somebody_else_is_a_doubt(kind: str, whose: str) -> None:
+    assert doubt(of(kind), Says("succeeded", belongs_to=whose)) is None
+    told = doubt(of(kind), Says("succeeded", belongs_to="another"))
+    assert told == f"the event is about {whose}, the provider says another"
 
 
 @pytest.mark.parametrize("kind", sorted(set(EVENT_TYPES) - MONEY_EVENTS))

@@ -88,7 +88,6 @@ def staged(spec: Spec, number: int, sequence: int, **fields: Any) -> StagedEvent
     }
     made = StagedEvent(
         id=number,
-        message_id=f"evt-{number}",
         tenant_id="shop",
         order_id="o-1",
         producer=producer,
@@ -97,9 +96,10 @@ def staged(spec: Spec, number: int, sequence: int, **fields: Any) -> StagedEvent
         routing_key=kind,
         body=json.dumps(body).encode(),
         headers={},
+        property_message_id=None,
+        property_correlation_id=None,
         received_at=datetime.now(UTC),
         attempts=1,
-        correlation_id=None,
         due=True,
         held=False,
     )
@@ -346,6 +346,24 @@ def test_without_a_sequence_a_dead_letter_holds_what_came_after_it() -> None:
     assert labels(result) == {1: "applied", 2: "applied", 3: "applied", 4: "dead", 5: "held"}
 
 
+def test_a_dead_letter_about_money_holds_money_alone() -> None:
+    one_till = [(SHOP, kind, data) for _, kind, data in (PAID, CREATED, RESERVED, DECLINED)]
+    wrong, *others = [replace(event, sequence=None) for event in lane(*one_till)]
+    wrong = replace(wrong, received_at=datetime.now(UTC) - timedelta(seconds=86_401))
+    result = fold(None, [wrong, *others[1:]], CODEC, WAITING)
+    assert labels(result)[1] == "dead"
+    held = [replace(event, held=True) for event in others]
+    result = fold(None, held, CODEC, WAITING)
+    assert labels(result) == {2: "applied", 3: "applied", 4: "held"}
+
+
+def test_a_replayed_orphan_waits_and_is_no_new_dead_letter() -> None:
+    old = datetime.now(UTC) - timedelta(seconds=86_401)
+    replayed = replace(WAITING, attempts=1, replay_of=7)
+    (outcome,) = fold(None, lane(PAID, received_at=old), CODEC, replayed).outcomes
+    assert (outcome.label, outcome.letter) == ("waiting", None)
+
+
 def test_without_a_sequence_the_order_of_arrival_counts() -> None:
     events = [replace(event, sequence=None) for event in lane(CREATED, RESERVED, DECLINED, PAID)]
     result = fold(None, events[::-1], CODEC, WAITING)
@@ -416,6 +434,7 @@ def test_a_lane_that_fails_as_a_whole_is_recorded_without_its_event() -> None:
     assert (outcome.label, outcome.state) == ("dead", "parked")
     assert outcome.letter is not None
     assert (outcome.letter.category, outcome.letter.attempts) == (FailureKind.UNKNOWN, 5)
+    assert outcome.letter.critical
 
 
 def test_an_order_that_nothing_happened_to_is_touched_without_changes() -> None:

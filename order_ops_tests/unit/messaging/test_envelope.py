@@ -1,6 +1,7 @@
 """A message of a shop that knows nothing of order_ops is read, or it is said why not."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -24,13 +25,16 @@ def changed(**parts: Any) -> Codec:
     return Codec(Events.model_validate(raw), 100_000)
 
 
-def test_a_message_without_an_id_is_known_by_its_content() -> None:
+def test_a_message_without_an_id_is_known_by_all_that_is_read_of_it() -> None:
     first, copy, other = placed(), placed(), placed("A-2")
-    digest = sha256(first.body + b"\nlegacy.order.placed").hexdigest()
+    digest = sha256(first.body + b'\nlegacy.order.placed\n"till"').hexdigest()
     assert CODEC.stage(first).message_id == CODEC.stage(copy).message_id == f"content:{digest}"
-    assert CODEC.stage(other).message_id != CODEC.stage(first).message_id
-    rekeyed = Message(first.body, "legacy.order.void", first.headers)
-    assert CODEC.stage(rekeyed).message_id != CODEC.stage(first).message_id
+    rekeyed = replace(first, routing_key="legacy.order.void")
+    elsewhere = replace(first, headers={"app": "web"})
+    ids = {CODEC.stage(one).message_id for one in (first, other, rekeyed, elsewhere)}
+    assert len(ids) == 4
+    unread = replace(first, headers={"app": "till", "trace": "t1"})
+    assert CODEC.stage(unread).message_id == f"content:{digest}", "nothing reads that header"
 
 
 def test_without_a_sequence_none_is_made_up() -> None:

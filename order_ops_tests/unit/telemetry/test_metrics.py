@@ -56,11 +56,13 @@ def test_what_cannot_be_read_is_left_out_and_said() -> None:
 
 
 def test_an_empty_backlog_has_no_oldest() -> None:
-    empty = SimpleNamespace(pending=0, oldest=None, unpublished=0)
+    empty = SimpleNamespace(pending=0, oldest=None, held=3, unpublished=0, refreshed=7.0)
     letters = [SimpleNamespace(origin="event", category="conflict", letters=2, oldest=5.0)]
     told = scraped(Reading({"database": lambda: backlog_metrics(empty, letters)})).splitlines()
     assert "order_ops_inbox_pending 0.0" in told
     assert not [line for line in told if line.startswith("order_ops_inbox_oldest")]
+    assert "order_ops_inbox_held 3.0" in told
+    assert "order_ops_message_ledger_timestamp_seconds 7.0" in told
     assert 'order_ops_dead_letters{category="conflict",origin="event"} 2.0' in told
 
 

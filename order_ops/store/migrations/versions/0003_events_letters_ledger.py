@@ -16,6 +16,11 @@ def _replace_status(*values: str) -> None:
     op.create_check_constraint("status", "payments", f"status IN ({listed})", schema="orders")
 
 
+def _refuse_to_lose(query: str, what: str) -> None:
+    if op.get_bind().execute(sa.text(f"SELECT EXISTS ({query})")).scalar():
+        raise RuntimeError(f"0003 cannot be undone: it would lose {what}; export and delete them")
+
+
 def upgrade() -> None:
     """Expand; audit rows are only ever added."""
     op.create_table(
@@ -141,6 +146,12 @@ def upgrade() -> None:
         schema="orders",
         postgresql_where=sa.text("status = 'open'"),
     )
+    op.add_column(
+        "inbox", sa.Column("property_message_id", sa.Text(), nullable=True), schema="intake"
+    )
+    op.add_column(
+        "inbox", sa.Column("property_correlation_id", sa.Text(), nullable=True), schema="intake"
+    )
     op.create_index(
         "ix_inbox_received",
         "inbox",
@@ -208,6 +219,22 @@ def upgrade() -> None:
         existing_comment="Events and runs that could not be done, with payload, error and stack.",
         schema="ops",
     )
+    op.create_index(
+        "ix_outbox_created",
+        "outbox",
+        ["created_at"],
+        unique=False,
+        schema="ops",
+        postgresql_using="brin",
+    )
+    op.create_index(
+        "ix_outbox_published",
+        "outbox",
+        ["published_at"],
+        unique=False,
+        schema="ops",
+        postgresql_using="brin",
+    )
     op.add_column("orders", sa.Column("shop_state", sa.Text(), nullable=True), schema="orders")
     op.create_table_comment(
         "orders",
@@ -231,10 +258,11 @@ def upgrade() -> None:
         " RAISE EXCEPTION '%.% is only ever added to', TG_TABLE_SCHEMA, TG_TABLE_NAME"
         " USING ERRCODE = 'integrity_constraint_violation'; END $$"
     )
-    op.execute(
-        "CREATE TRIGGER only_added BEFORE UPDATE OR DELETE ON ops.audit"
-        " FOR EACH ROW EXECUTE FUNCTION ops.only_added()"
-    )
+    for what, each in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
+        op.execute(
+            f"CREATE TRIGGER only_added_{each.lower()} BEFORE {what} ON ops.audit"
+            f" FOR EACH {each} EXECUTE FUNCTION ops.only_added()"
+        )
 
 
 def downgrade() -> None:
@@ -245,8 +273,9 @@ def downgrade() -> None:
     op.drop_constraint("shop_state", "orders", schema="orders", type_="check")
     op.drop_constraint("reviewed_at", "dead_letter", schema="ops", type_="check")
     op.drop_constraint("body", "outbox", schema="ops", type_="check")
-    # a letter that a replay opened goes: the one that was replayed tells what happened
-    op.execute("DELETE FROM ops.dead_letter WHERE replay_of IS NOT NULL")
+    _refuse_to_lose("SELECT FROM orders.disputes", "disputes")
+    _refuse_to_lose("SELECT FROM ops.audit", "audit rows")
+    _refuse_to_lose("SELECT FROM ops.dead_letter WHERE replay_of IS NOT NULL", "letters of replays")
     op.create_table_comment(
         "orders",
         "An order and where it stands; its history leads there, or the row is refused.",
@@ -254,6 +283,8 @@ def downgrade() -> None:
         schema="orders",
     )
     op.drop_column("orders", "shop_state", schema="orders")
+    op.drop_index("ix_outbox_published", table_name="outbox", schema="ops", postgresql_using="brin")
+    op.drop_index("ix_outbox_created", table_name="outbox", schema="ops", postgresql_using="brin")
     op.create_table_comment(
         "dead_letter",
         "Events and runs that could not be done, with payload, error and stack.",
@@ -294,6 +325,8 @@ def downgrade() -> None:
     op.drop_column("dead_letter", "edited", schema="ops")
     op.drop_index("ix_inbox_settled", table_name="inbox", schema="intake", postgresql_using="brin")
     op.drop_index("ix_inbox_received", table_name="inbox", schema="intake", postgresql_using="brin")
+    op.drop_column("inbox", "property_correlation_id", schema="intake")
+    op.drop_column("inbox", "property_message_id", schema="intake")
     op.drop_index(
         "ix_disputes_respond_by",
         table_name="disputes",
