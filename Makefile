@@ -11,7 +11,7 @@ UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-annotate --no-header --python-version 3.11
 
-.PHONY: help install demo up test check format lock clean
+.PHONY: help install demo up test faults soak check format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
@@ -39,6 +39,18 @@ up: install ## run everything until Ctrl-C
 test: install ## the whole suite on real servers; installs RabbitMQ if it may
 	@$(BIN)/python -m order_ops.devstack.ensure
 	$(BIN)/python -m pytest
+
+BROKER := 3
+MINUTES := 10
+
+faults: install ## break everything on purpose: SEED=n to repeat, BROKER=4 for RabbitMQ 4
+	@$(BIN)/python -m order_ops.devstack.ensure
+	$(BIN)/python -m pytest order_ops_tests/faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
+
+soak: install ## faults at random under load: MINUTES=n, SEED=n, BROKER=4
+	@$(BIN)/python -m order_ops.devstack.ensure
+	$(BIN)/python -m order_ops_tests.faults.soak --minutes $(MINUTES) --broker $(BROKER) \
+		$(if $(SEED),--seed $(SEED))
 
 check: install ## lint, layers, types, unit tests, definitions, migrations
 	$(BIN)/ruff check

@@ -1,0 +1,1 @@
+"""Faults: real servers and processes, broken on purpose, and what must be true afterwards."""

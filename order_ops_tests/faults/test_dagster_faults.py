@@ -1,0 +1,95 @@
+"""Faults of what runs the jobs: a run, the code server, the daemon and the run storage may go."""
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from order_ops.devstack.waiting import wait_until
+from order_ops_tests.faults.dagster_system import JOB, READY_S, Dagster, kill, log_of
+from order_ops_tests.faults.servers import Servers
+from order_ops_tests.faults.system import System
+
+MAX_RUNTIME_S = 900
+
+
+@pytest.fixture
+def dagster(system: System, servers: Servers) -> Iterator[Dagster]:
+    """Everything runs, and a run of Dagster's applies events."""
+    with servers.postgres.database(template="template1") as storage:
+        made = Dagster(system, storage)
+        system.start("consume").wait_said("consumer.consuming")
+        try:
+            yield made
+        finally:
+            system.close()
+
+
+def _publish(dagster: Dagster, orders: int = 40) -> None:
+    dagster.system.workload.publish(dagster.system.workload.lives(orders))
+
+
+def test_worker_killed(dagster: Dagster) -> None:
+    """The code server sees its child die; the next run takes over when the lease has passed."""
+    dagster.start_code_server()
+    dagster.start_daemon()
+    _publish(dagster)
+    run, pid = dagster.applying()
+    kill(pid)
+    _publish(dagster)
+    dagster.check(failed=[run])
+    assert len(dagster.runs("SUCCESS")) >= 1
+
+
+def test_worker_and_code_server_killed(dagster: Dagster) -> None:
+    """Nobody is left to say that the run died: it holds up nothing, and ends at its bound."""
+    code_server = dagster.start_code_server()
+    dagster.start_daemon()
+    _publish(dagster)
+    run, pid = dagster.applying()
+    assert pid in {one.pid for one in dagster.kill(code_server)}, "the run went with it"
+    _publish(dagster)
+    dagster.start_code_server()
+    system = dagster.system
+    system.all_staged()
+    wait_until(lambda: not system.unsettled(), READY_S, "the next run to apply everything")
+    assert dagster.runs("STARTED")[0] == run, "Dagster still takes it for alive"
+    # its bound passes: ten minutes and more are not waited for
+    back = "UPDATE runs SET start_time = start_time - %s WHERE run_id = %s"
+    dagster.rows(back, MAX_RUNTIME_S + 1, run)
+    dagster.check(failed=[run])
+
+
+def test_two_daemons(dagster: Dagster) -> None:
+    """Both ask for runs: one run applies, another finds the lease taken."""
+    dagster.start_code_server()
+    daemons = [dagster.start_daemon(), dagster.start_daemon()]
+    for _ in range(3):
+        _publish(dagster, 20)
+        dagster.applying()
+        dagster.system.all_staged()
+        wait_until(lambda: not dagster.system.unsettled(), READY_S, "the events")
+    for daemon in daemons:
+        wait_until(lambda one=daemon: "SensorDaemon" in log_of(one), READY_S, "its sensors")  # type: ignore[misc]
+        assert daemon.runs()
+    dagster.check(failed=[])
+
+
+def test_runs_deleted(dagster: Dagster) -> None:
+    """Every trace of the runs goes, while one of them works: the events need none of it."""
+    dagster.start_code_server()
+    dagster.start_daemon()
+    _publish(dagster)
+    run, pid = dagster.applying()
+    for table in ("event_logs", "run_tags", "runs"):
+        dagster.rows(f"DELETE FROM {table}")
+    assert dagster.runs("STARTED") == []
+    assert psutil.pid_exists(pid), f"run {run} works on, and is not known any more"
+    _publish(dagster)
+    dagster.system.all_staged()
+    wait_until(lambda: not dagster.system.unsettled(), READY_S, "the events")
+    kill(pid)
+    _publish(dagster)
+    dagster.applying()
+    dagster.check(failed=dagster.runs("FAILURE"))
+    assert run not in dagster.runs("SUCCESS", "FAILURE", job=JOB)
