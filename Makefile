@@ -5,13 +5,14 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-bench
 STAMP := $(VENV)/.installed
 DATA := .order_ops
 UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-annotate --no-header --python-version 3.11
 
-.PHONY: help install demo up test faults soak check format lock clean
+.PHONY: help install demo up test faults soak bench check format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
@@ -52,6 +53,18 @@ soak: install ## faults at random under load: MINUTES=n, SEED=n, BROKER=4
 	$(BIN)/python -m order_ops_tests.faults.soak --minutes $(MINUTES) --broker $(BROKER) \
 		$(if $(SEED),--seed $(SEED))
 
+bench: install $(PEERS)/.installed ## measure order_ops beside its peers; writes benchmarks/RESULTS.md
+	@$(BIN)/python -m order_ops.devstack.ensure
+	@for part in intake apply latency backlog; do $(BIN)/python benchmarks/$$part.py || exit 1; done
+
+# The peers are no dependencies of order_ops: an environment of their own.
+$(PEERS)/.installed: $(STAMP) requirements-bench.lock
+	@deploy/venv.sh $(PEERS)
+	@echo "installing the locked peers into $(PEERS)"
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements-bench.lock || \
+		$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
 check: install ## lint, layers, types, unit tests, definitions, migrations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -65,12 +78,13 @@ format: install ## let ruff format and fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: install ## make both lock files again; UPGRADE=--upgrade for newer versions
+lock: install ## make the lock files again; UPGRADE=--upgrade for newer versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --no-strip-extras -o requirements.lock
+	$(COMPILE) $(UPGRADE) --group bench -o requirements-bench.lock
 	echo uv | $(COMPILE) $(UPGRADE) - -o requirements-uv.lock
 
 clean: ## remove .venv, caches and the embedded data
 	@if [ -e $(DATA)/supervisor/supervisord.pid ]; then \
 		echo "error: $(DATA) is up (or was killed): run make up and end it with Ctrl-C" >&2; exit 1; fi
-	rm -rf $(VENV) $(DATA) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find order_ops order_ops_tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(PEERS) $(DATA) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find order_ops order_ops_tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
