@@ -8,7 +8,7 @@ Amounts are integers in minor units of an ISO 4217 currency, times are UTC.
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -342,12 +342,18 @@ EVENT_TYPES: dict[str, type[_Envelope]] = {
 """Every event type a handler exists for, with its model."""
 
 
-def payload_fields(event_type: str) -> set[str]:
-    """The names of the fields of an event's payload."""
+def payload_of(event_type: str) -> type[BaseModel]:
+    """The model of an event's payload."""
     payload = EVENT_TYPES[event_type].model_fields["data"].annotation
     assert isinstance(payload, type)
     assert issubclass(payload, BaseModel)
-    return set(payload.model_fields)
+    return payload
+
+
+def items_of(payload: type[BaseModel], field: str) -> type[BaseModel] | None:
+    """The model of the items of a payload's list; None: the field is no list."""
+    item = next(iter(get_args(payload.model_fields[field].annotation)), None)
+    return item if isinstance(item, type) and issubclass(item, BaseModel) else None
 
 
 MONEY_EVENTS = frozenset(name for name in EVENT_TYPES if not name.startswith("order."))

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from order_ops.mapping import BUNDLED, Account, MappingError, load_mapping
+from order_ops_tests.foreign import MAPPING as FOREIGN
 
 ZONES = [
     "UTC",
@@ -164,12 +165,32 @@ def test_without_a_file_the_bundled_one_is_read() -> None:
         (
             ("events", "data"),
             {"order.created": {"total": "body.x"}},
-            "data.order.created: unknown: ['total']; known: ['currency', 'total_minor']",
+            "missing: ['total_minor', 'currency'], unknown: ['total']; known: ['currency', 'total_",
         ),
         (("events", "data"), {"order.created": {"total_minor": "total"}}, "is not a path: body."),
         (
             ("events", "data"),
-            {"order.reserved": {"payments": {"each": "body.p", "fields": {"payment": "id"}}}},
+            {"payment.succeeded": {"payment": "body.id"}},
+            "data.payment.succeeded: missing: ['account', 'amount_minor', 'currency']",
+        ),
+        (
+            ("events", "data"),
+            {
+                "order.reserved": {
+                    "expires_at": "body.until",
+                    "reservations": {"each": "body.x", "fields": {"sku": "item.a", "no": "=1"}},
+                }
+            },
+            "data.order.reserved.reservations.fields: missing: ['quantity'], unknown: ['no']",
+        ),
+        (
+            ("events", "data"),
+            {
+                "order.reserved": {
+                    "payments": {"each": "body.p", "fields": {"payment": "id"}},
+                    "expires_at": "=x",
+                }
+            },
             "'id' is not a path: item.a.b",
         ),
         (("events", "amount_unit"), "cents", "events.amount_unit: Input should be"),
@@ -205,6 +226,13 @@ def test_a_mapping_that_finds_no_payload_is_refused(write: Write) -> None:
     path = write(changed("events", "envelope", value=envelope))
     with pytest.raises(MappingError, match=r"events: .*envelope.data: is missing"):
         load_mapping(path)
+
+
+def test_a_type_whose_payload_is_nowhere_is_refused(write: Write) -> None:
+    raw = yaml.safe_load(FOREIGN.read_text(encoding="utf-8"))
+    raw["events"]["types"]["legacy.pay.lost"] = "payment.failed"
+    with pytest.raises(MappingError, match=r"data says nothing of payment.failed"):
+        load_mapping(write(yaml.safe_dump(raw)))
 
 
 def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
