@@ -6,8 +6,10 @@ with exit status 2; heavy imports wait until a command needs them.
 
 import getpass
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES, EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
     from order_ops.store.audit import Actor
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(markup=False, emoji=False)
+errors = Console(stderr=True, markup=False, emoji=False)
 
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write the outcome to this file; - for stdout.")
@@ -42,17 +44,38 @@ def pool() -> "Engine":
     return engine(get_settings())
 
 
+def plain(value: object, style: str = "", *, keep: str = "") -> Text:
+    """Data as it is: no markup, and no character that a terminal would act on, but those to `keep`.
+
+    A shop's ids are whatever it sends: `[/x]` is no tag, and an escape sequence is not obeyed.
+    """
+    shown = (c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in str(value))
+    return Text("".join(shown), style)
+
+
 def actor(by: str, reason: str, *, dry_run: bool = False) -> "Actor":
     """Who acts, and why; a dry run needs no reason.
 
     Raises:
-        SettingsError: nobody said why.
+        SettingsError: nobody said why, or who.
     """
     from order_ops.store.audit import Actor  # noqa: PLC0415
 
     if not reason.strip() and not dry_run:
         raise SettingsError("--reason: say why; it is kept in the audit")
-    return Actor(by.strip() or getpass.getuser(), reason.strip() or "dry run")
+    for option, text in (("--reason", reason), ("--by", by)):
+        if "\0" in text:
+            raise SettingsError(f"{option}: {_NO_NUL}")
+    return Actor(by.strip() or _login(), reason.strip() or "dry run")
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may be a number only
+        raise SettingsError(
+            "--by: say who acts, or set ORDER_OPS_ACTOR: your user has no name here"
+        ) from None
 
 
 @contextmanager
@@ -65,25 +88,44 @@ def explained() -> Iterator[None]:
             error = SettingsError(hint)
         if not isinstance(error, MendableError):
             raise
-        errors.print(Text.assemble(("order-ops:", "bold red"), f" {error}"), soft_wrap=True)
+        told = plain(f" {error}", keep="\n")
+        errors.print(Text.assemble(("order-ops:", "bold red"), told), soft_wrap=True)
         raise typer.Exit(2) from None
 
 
+_NO_NUL = "a text cannot hold a NUL character: leave it out"
+_NO_UTF8 = "a text has bytes that are not UTF-8: leave them out"
+
+
 def _database_hint(error: Exception) -> str | None:
-    """What to do about a database that is away, or not migrated."""
+    """What to do about a database that is away or not migrated, or a text that it cannot keep."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
     names = {type(error).__name__, type(getattr(error, "orig", None)).__name__}
     if "OperationalError" in names:
         return f"ORDER_OPS_DATABASE_URL: the database does not answer: {reason}"
     if names & {"UndefinedTable", "InvalidSchemaName"}:
         return f"the database is not migrated ({reason}): run order-ops migrate"
+    if "DataError" in names and "NUL" in reason:
+        return _NO_NUL
+    if "UnicodeEncodeError" in names and "surrogates" in reason:
+        return _NO_UTF8
     return None
 
 
 def make_folder(file: Path | None) -> None:
-    """The folder of a file that is written at the end of long work."""
-    if file is not None:
+    """The folder of a file that is written at the end of long work, and whether it can be.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    if file is None or str(file) == "-":
+        return
+    with _writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
 
 
 def write_json(file: Path, outcome: Any) -> None:
@@ -91,5 +133,14 @@ def write_json(file: Path, outcome: Any) -> None:
     text = json.dumps(outcome, indent=2, default=str)
     if str(file) == "-":
         typer.echo(text)
-    else:
+        return
+    with explained(), _writing(file):
         file.write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"--json {file}: cannot be written: {error.strerror}") from None

@@ -1,7 +1,6 @@
 """`order-ops dlq`: dead letters, chosen, looked at, replayed, discarded, edited."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +16,13 @@ from order_ops.cli.base import (
     console,
     explained,
     make_folder,
+    plain,
     pool,
     write_json,
 )
-from order_ops.cli.dlq_view import groups_table, letters_table, tell_story
-from order_ops.settings import get_settings
+from order_ops.cli.dlq_filters import Filters, filtered
+from order_ops.cli.dlq_view import as_json, groups_table, letters_table, tell_story
+from order_ops.settings import SettingsError, get_settings
 
 if TYPE_CHECKING:
     from order_ops.jobs.dead_letters import Acted
@@ -30,13 +31,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Dead letters: events and runs that could not be done, until somebody deals with them.",
 )
-
-
-class Origin(StrEnum):
-    """What a letter is of."""
-
-    EVENT = "event"
-    RUN = "run"
 
 
 class LetterState(StrEnum):
@@ -49,81 +43,54 @@ class LetterState(StrEnum):
     ALL = "all"
 
 
-_DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+Letter = Annotated[int, typer.Argument(help="The letter's id.")]
 Ids = Annotated[list[int] | None, typer.Argument(help="Letters by id; none: by group or filter.")]
-Group = Annotated[str | None, typer.Option(help="Those of this cause, see `dlq groups`.")]
-OfOrigin = Annotated[Origin | None, typer.Option(help="Of events, or of runs.")]
-Name = Annotated[str | None, typer.Option(help="Of this event type, routing key or job.")]
-Category = Annotated[str | None, typer.Option(help="transient, permanent, conflict ...")]
-OfOrder = Annotated[str | None, typer.Option("--order", help="About this order.")]
-Since = Annotated[datetime | None, typer.Option(formats=_DAY, help="From this moment on, UTC.")]
-Until = Annotated[datetime | None, typer.Option(formats=_DAY, help="Before this moment, UTC.")]
 Expect = Annotated[
     str | None, typer.Option(help="The set that was looked at, as --dry-run names it.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")]
-_LIMIT = 50
-
-
-def _given(
-    group: str | None,
-    origin: Origin | None,
-    name: str | None,
-    category: str | None,
-    order: str | None,
-    since: datetime | None,
-    until: datetime | None,
-) -> dict[str, Any]:
-    """The filters, as a selection names them."""
-    return {
-        "fingerprint": group,
-        "origin": origin.value if origin else None,
-        "name": name,
-        "category": category,
-        "order_id": order,
-        "since": since.replace(tzinfo=UTC) if since else None,
-        "until": until.replace(tzinfo=UTC) if until else None,
-    }
+_LIMIT, _MOST = 50, 10_000
 
 
 @app.command("list")
+@filtered
 def list_letters(
+    *,
     state: Annotated[LetterState, typer.Option(help="Where they stand.")] = LetterState.OPEN,
-    group: Group = None,
-    origin: OfOrigin = None,
-    name: Name = None,
-    category: Category = None,
-    order: OfOrder = None,
-    since: Since = None,
-    until: Until = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = _LIMIT,
+    filters: Filters,
+    limit: Annotated[int, typer.Option(min=1, max=_MOST)] = _LIMIT,
     json_file: JsonFile = None,
 ) -> None:
     """Show dead letters, oldest first."""
-    from order_ops.jobs import dead_letters  # noqa: PLC0415
+    from order_ops.jobs import letter_sets  # noqa: PLC0415
 
     with explained():
         make_folder(json_file)
         states: Any = None if state is LetterState.ALL else (state.value,)
-        given = _given(group, origin, name, category, order, since, until)
-        wanted = dead_letters.Selection(states=states, **given)
-        found = dead_letters.find(pool(), wanted, limit + 1)
+        wanted = letter_sets.Selection(states=states, **filters)
+        found = letter_sets.find(pool(), wanted, limit + 1)
+        group = letter_sets.Selection(fingerprint=wanted.fingerprint)
+        is_open = bool(found or letter_sets.find(pool(), group, 1))
     if json_file is not None:
         write_json(json_file, [letter._asdict() for letter in found[:limit]])
         return
     console.print(letters_table(found[:limit]))
+    if wanted.fingerprint is not None and not is_open:
+        told = f"No group {wanted.fingerprint} is open: order-ops dlq groups shows those that are."
+        console.print(plain(told), soft_wrap=True)
     if len(found) > limit:
-        console.print(f"There are more: --limit {limit * 10}, or narrow it down.")
+        more = f"--limit {min(limit * 10, _MOST)}, or narrow it" if limit < _MOST else "narrow it"
+        console.print(f"There are more: {more} down.")
 
 
 @app.command()
 def groups(json_file: JsonFile = None) -> None:
     """Show open dead letters by cause, with the money at stake."""
-    from order_ops.jobs import dead_letters  # noqa: PLC0415
+    from order_ops.jobs import letter_sets  # noqa: PLC0415
 
     with explained():
         make_folder(json_file)
-        found = dead_letters.groups(pool())
+        found = letter_sets.groups(pool())
     if json_file is not None:
         write_json(json_file, [group._asdict() for group in found])
         return
@@ -132,35 +99,36 @@ def groups(json_file: JsonFile = None) -> None:
 
 @app.command()
 def show(
-    letter: Annotated[int, typer.Argument(help="The letter's id.")],
+    letter: Letter,
     *,
     body: Annotated[
         bool, typer.Option("--body", help="Only the body, byte for byte, to be edited.")
     ] = False,
+    json_file: JsonFile = None,
 ) -> None:
     """Show all there is to know about a dead letter, readable whatever its body is."""
-    from order_ops.jobs import dead_letters  # noqa: PLC0415
+    from order_ops.jobs import letter_sets  # noqa: PLC0415
 
     with explained():
-        story = dead_letters.story(pool(), letter)
+        if body and json_file is not None:
+            raise SettingsError("--body, --json: say one of them")
+        make_folder(json_file)
+        story = letter_sets.story(pool(), letter)
     if body:
         edited = story.letter.edited
         typer.echo(story.letter.payload or b"" if edited is None else edited, nl=False)
-        return
-    tell_story(console, story)
+    elif json_file is not None:
+        write_json(json_file, as_json(story))
+    else:
+        tell_story(console, story)
 
 
 @app.command()
+@filtered
 def replay(
     letters: Ids = None,
     *,
-    group: Group = None,
-    origin: OfOrigin = None,
-    name: Name = None,
-    category: Category = None,
-    order: OfOrder = None,
-    since: Since = None,
-    until: Until = None,
+    filters: Filters,
     expect: Expect = None,
     without_provider: Annotated[
         bool,
@@ -175,32 +143,21 @@ def replay(
     from order_ops.jobs.apply_lanes import worker  # noqa: PLC0415
     from order_ops.jobs.provider_clients import ProviderClients  # noqa: PLC0415
 
-    given = _given(group, origin, name, category, order, since, until)
     with explained():
         who = actor(by, reason, dry_run=dry_run)
-        ids = _chosen(letters, given, expect, dry_run=dry_run)
+        ids = _chosen(letters, filters, expect, dry_run=dry_run)
         made = worker(get_settings(), f"replay:{who.name}")
         clients = None if without_provider else ProviderClients(made.settings, made.mapping)
         replayer = replays.Replayer(made, who, clients)
-        done = [
-            acted
-            for one in _tracked(ids, "replaying")
-            for acted in replays.replay(replayer, [one], dry_run=dry_run)
-        ]
-    _end(done, ids, dry_run=dry_run)
+        _act(ids, "replaying", lambda one: replays.replay(replayer, [one], dry_run=dry_run))
 
 
 @app.command()
+@filtered
 def discard(
     letters: Ids = None,
     *,
-    group: Group = None,
-    origin: OfOrigin = None,
-    name: Name = None,
-    category: Category = None,
-    order: OfOrder = None,
-    since: Since = None,
-    until: Until = None,
+    filters: Filters,
     expect: Expect = None,
     dry_run: DryRun = False,
     reason: Reason = "",
@@ -209,21 +166,19 @@ def discard(
     """Give dead letters up, with a reason; they are kept, and never applied."""
     from order_ops.jobs import dead_letters  # noqa: PLC0415
 
-    given = _given(group, origin, name, category, order, since, until)
     with explained():
         who = actor(by, reason, dry_run=dry_run)
-        ids = _chosen(letters, given, expect, dry_run=dry_run)
-        done = [
-            acted
-            for one in _tracked(ids, "discarding")
-            for acted in dead_letters.discard(pool(), [one], who, dry_run=dry_run)
-        ]
-    _end(done, ids, dry_run=dry_run)
+        ids = _chosen(letters, filters, expect, dry_run=dry_run)
+        _act(
+            ids,
+            "discarding",
+            lambda one: dead_letters.discard(pool(), [one], who, dry_run=dry_run),
+        )
 
 
 @app.command()
 def edit(
-    letter: Annotated[int, typer.Argument(help="The letter's id.")],
+    letter: Letter,
     body: Annotated[
         typer.FileBinaryRead, typer.Option(help="File with the body to replay; - for stdin.")
     ],
@@ -233,44 +188,39 @@ def edit(
     by: By = "",
 ) -> None:
     """Put another body in the place of the one that is replayed; the first is kept."""
-    from order_ops.jobs import dead_letters  # noqa: PLC0415
+    from order_ops.jobs import dead_letters, letter_sets  # noqa: PLC0415
+    from order_ops.jobs.apply_lanes import worker  # noqa: PLC0415
 
     with explained():
         who = actor(by, reason, dry_run=dry_run)
-        done = dead_letters.edit(pool(), letter, body.read(), who, dry_run=dry_run)
-    _print(done)
+        made = worker(get_settings(), f"edit:{who.name}")
+        letter_sets.chosen(made.pool, letter_sets.Selection(ids=(letter,)), None)
+        given = body.read()
+        _act([letter], "", lambda one: [dead_letters.edit(made, one, given, who, dry_run=dry_run)])
 
 
 def _chosen(
-    ids: list[int] | None, given: dict[str, Any], expect: str | None, *, dry_run: bool
+    ids: list[int] | None, filters: Filters, expect: str | None, *, dry_run: bool
 ) -> list[int]:
-    from order_ops.jobs.dead_letters import LetterError, Selection, chosen  # noqa: PLC0415
+    """The ids of the letters that are chosen; a dry run names their set."""
+    from order_ops.jobs.letter_sets import Selection, chosen, counted, set_name  # noqa: PLC0415
 
-    filtered = any(value is not None for value in given.values())
-    if ids and filtered:
-        raise LetterError("say ids, or a group and filters, not both")
-    if not ids and not filtered:
-        raise LetterError("say which: ids, --group or a filter; order-ops dlq list shows them")
-    wanted = Selection(ids=tuple(ids) if ids else None, **given)
-    return chosen(pool(), wanted, expect, looking=dry_run)
-
-
-def _tracked(ids: Sequence[int], what: str) -> Any:
-    shown = len(ids) > 1
-    return track(ids, what, console=console, transient=True, disable=not shown)
+    wanted = Selection(ids=tuple(ids) if ids else None, **filters)
+    letters = chosen(pool(), wanted, expect, looking=dry_run)
+    if dry_run:
+        told = f"{counted(letters)} selected: do it with --expect {set_name(letters)}"
+        console.print(f"{told} and a --reason.", soft_wrap=True)
+    return [letter.id for letter in letters]
 
 
-def _end(done: "Sequence[Acted]", ids: Sequence[int], *, dry_run: bool) -> None:
-    from order_ops.jobs.dead_letters import set_name  # noqa: PLC0415
-
-    for acted in done:
-        _print(acted)
-    if dry_run and len(ids) > 1:
-        console.print(f"{len(ids)} letters: do it with --expect {set_name(ids)} and a --reason.")
+def _act(ids: Sequence[int], what: str, act: "Callable[[int], Sequence[Acted]]") -> None:
+    """Act letter by letter, telling each as it is done; exit 1 unless all were done as asked."""
+    done: list[Acted] = []
+    hidden = len(ids) == 1 or not console.is_terminal
+    for one in track(ids, what, console=console, transient=True, disable=hidden):
+        for acted in act(one):
+            style = "green" if acted.ok else "bold red"
+            parts = (plain(f"{acted.id} "), (acted.verdict, style), plain(f": {acted.why}"))
+            console.print(Text.assemble(*parts), soft_wrap=True)
+            done.append(acted)
     raise typer.Exit(int(not all(acted.ok for acted in done)))
-
-
-def _print(acted: "Acted") -> None:
-    style = "green" if acted.ok else "bold red"
-    what = f"{'would be ' if acted.dry else ''}{acted.became}"
-    console.print(Text.assemble(f"{acted.id} ", (what, style), f": {acted.why}"), soft_wrap=True)

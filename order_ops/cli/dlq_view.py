@@ -1,7 +1,8 @@
 """How dead letters look on a terminal: tables, and one letter whole."""
 
+import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -9,8 +10,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from order_ops.cli.base import plain
+
 if TYPE_CHECKING:
-    from order_ops.jobs.dead_letters import Story
+    from order_ops.jobs.letter_sets import Story
 
 _HEX_SHOWN = 512
 _ROW = 16
@@ -32,15 +35,16 @@ def letters_table(letters: Sequence[Any]) -> Table | str:
         return "No dead letter."
     table = _table("id", "since", "what", "order", "at stake", "state", "group", "error")
     for one in letters:
-        table.add_row(
-            str(one.id),
+        _add(
+            table,
+            one.id,
             one.created_at.strftime("%Y-%m-%d %H:%M"),
             one.name,
             one.order_id or "",
             money(one.amount_minor, one.currency),
             one.state,
             one.fingerprint,
-            Text(one.error.splitlines()[0] if one.error else ""),
+            _first_line(one.error),
         )
     return table
 
@@ -51,16 +55,25 @@ def groups_table(groups: Sequence[Any]) -> Table | str:
         return "No open dead letter."
     table = _table("group", "letters", "first", "last", "at stake", "what", "error")
     for one in groups:
-        table.add_row(
+        _add(
+            table,
             one.fingerprint,
-            str(one.letters),
+            one.letters,
             one.first_at.strftime("%Y-%m-%d %H:%M"),
             one.last_at.strftime("%Y-%m-%d %H:%M"),
             ", ".join(money(amount, currency) for currency, amount in (one.money or {}).items()),
             f"{'/'.join(one.origins)} {one.name}",
-            Text(one.error.splitlines()[0] if one.error else ""),
+            _first_line(one.error),
         )
     return table
+
+
+def _add(table: Table, *cells: object) -> None:
+    table.add_row(*map(plain, cells))
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""
 
 
 def money(amount_minor: int | None, currency: str | None) -> str:
@@ -83,19 +96,20 @@ def tell_story(console: Console, story: "Story") -> None:
         "attempts": str(one.attempts),
         "category": one.category,
         "group": one.fingerprint,
-        "holds": "later events of its producer about this order wait" if one.holds else "",
+        "holds": _HOLDS if one.holds and one.state == "open" else "",
         "replay of": f"letter {one.replay_of}" if one.replay_of else "",
         "replayed as": ", ".join(f"letter {new.id} ({new.state})" for new in story.replays),
         "headers": json.dumps(one.headers) if one.headers else "",
     }
-    console.print(Text(f"Dead letter {one.id}: {one.error}", "bold"), soft_wrap=True)
+    title = plain(f"Dead letter {one.id}: {one.error}", "bold", keep="\n")
+    console.print(title, soft_wrap=True)
     for name, value in facts.items():
         if value:
-            console.print(Text.assemble((f"{name:>12}  ", "dim"), value), soft_wrap=True)
+            console.print(Text.assemble((f"{name:>12}  ", "dim"), plain(value)), soft_wrap=True)
     for done in story.audit:
         when = done.at.isoformat(timespec="seconds")
         line = f"{when} {done.actor}: {done.action}: {done.reason} {json.dumps(done.detail)}"
-        console.print(Text.assemble((f"{'done':>12}  ", "dim"), line), soft_wrap=True)
+        console.print(Text.assemble((f"{'done':>12}  ", "dim"), plain(line)), soft_wrap=True)
     if one.payload is not None:
         console.print(Text("\nThe message, as it came:", "bold"))
         console.print(readable(bytes(one.payload)))
@@ -104,29 +118,80 @@ def tell_story(console: Console, story: "Story") -> None:
         console.print(readable(bytes(one.edited)))
     if one.stack:
         console.print(Text("\nThe stack:", "bold"))
-        console.print(Text(one.stack), soft_wrap=True)
+        console.print(plain(one.stack, keep="\n"), soft_wrap=True)
+
+
+_HOLDS = "later events of its producer about this order wait"
+_WAITS = "waits for replay_sensor, which launches the run and ends the letter with it"
 
 
 def _state(letter: Any) -> str:
     if letter.state == "open":
         return "open"
     when = letter.reviewed_at.isoformat(timespec="seconds")
-    return f"{letter.state} by {letter.reviewer} at {when}: {letter.reason}"
+    told = f"{letter.state} by {letter.reviewer} at {when}: {letter.reason}"
+    return f"{told}; {_WAITS}" if letter.state == "replaying" else told
+
+
+def as_json(story: "Story") -> dict[str, Any]:
+    """A letter whole, for programs; a body is its `text`, or `base64` where it is no UTF-8."""
+    letter = story.letter._asdict()
+    for name in ("payload", "edited"):
+        letter[name] = None if letter[name] is None else _body_as_json(bytes(letter[name]))
+    rows: dict[str, Iterable[Any]] = {"replays": story.replays, "audit": story.audit}
+    told = {name: [row._asdict() for row in found] for name, found in rows.items()}
+    return {"letter": letter, **told}
+
+
+def _body_as_json(body: bytes) -> dict[str, str]:
+    try:
+        return {"text": body.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
 
 
 def readable(body: bytes) -> Syntax | Text:
-    """Any bytes: JSON laid out, other text as it is, else hexadecimal."""
+    """Any bytes: JSON laid out if that loses nothing, other text as it is, else hexadecimal."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as wrong:
         return _hexadecimal(body, f"not UTF-8: byte {wrong.start} of {len(body)} is wrong")
     try:
-        laid_out = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        laid_out = _laid_out(text)
     except (ValueError, RecursionError):
         if text.isprintable() or all(part.isprintable() for part in text.split()):
             return Text(text)
         return _hexadecimal(body, f"text with control characters, {len(body)} bytes")
     return Syntax(laid_out, "json", background_color="default", word_wrap=True)
+
+
+def _laid_out(text: str) -> str:
+    """JSON over lines, with every key and number as it is in the text.
+
+    Raises:
+        ValueError: it is no JSON, or would say something else when laid out.
+    """
+
+    def kept(read: Callable[[str], float]) -> Callable[[str], float]:
+        def number(spelling: str) -> float:
+            if json.dumps(read(spelling)) != spelling:
+                raise ValueError(spelling)
+            return read(spelling)
+
+        return number
+
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a key is there twice")
+        return dict(pairs)
+
+    parsed = json.loads(
+        text, parse_int=kept(int), parse_float=kept(float), object_pairs_hook=distinct
+    )
+    laid_out = json.dumps(parsed, indent=2, ensure_ascii=False)
+    if not all(line.isprintable() for line in laid_out.split("\n")):
+        raise ValueError("escapes that a terminal would act on, or cannot show")
+    return laid_out
 
 
 def _hexadecimal(body: bytes, why: str) -> Text:

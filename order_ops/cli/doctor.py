@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from order_ops.cli.base import JsonFile, console, explained, make_folder, write_json
+from order_ops.cli.base import JsonFile, console, explained, make_folder, plain, write_json
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 
@@ -44,6 +44,6 @@ def _show(outcome: Sequence[Any]) -> None:
     """A line for each check that is fine, and a line for each finding."""
     for checked in outcome:
         if not checked.findings:
-            console.print(Text.assemble(("✔", "green"), f" {checked.fine}"), soft_wrap=True)
+            console.print(Text.assemble(("✔ ", "green"), plain(checked.fine)), soft_wrap=True)
         for found in checked.findings:
-            console.print(Text.assemble(("✘", "bold red"), f" {found}"), soft_wrap=True)
+            console.print(Text.assemble(("✘ ", "bold red"), plain(found)), soft_wrap=True)

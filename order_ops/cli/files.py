@@ -1,6 +1,5 @@
 """Commands over files of providers: take one in, or reconcile files without any server."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +7,7 @@ from zoneinfo import available_timezones
 
 import typer
 
-from order_ops.cli.base import console, explained, make_folder, pool
+from order_ops.cli.base import console, explained, make_folder, pool, write_json
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 
@@ -71,7 +70,7 @@ def reconcile(
             as_of=as_of.date() if as_of else None,
             out=out,
         )
-        if json_file is not None:
-            json_file.write_text(json.dumps(done.summary, indent=2) + "\n", encoding="utf-8")
+    if json_file is not None:
+        write_json(json_file, done.summary)
     console.print(done.sentence)
     console.out(f"Verdict {done.summary['verdict']}; report and tables in {out}.")

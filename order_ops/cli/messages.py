@@ -1,6 +1,7 @@
 """`order-ops messages`: the ledger of messages, its gaps, and gaps that are accepted."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -13,11 +14,15 @@ from order_ops.cli.base import (
     console,
     explained,
     make_folder,
+    plain,
     pool,
     write_json,
 )
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
+
+if TYPE_CHECKING:
+    from order_ops.jobs.message_ledger import Balance
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +30,7 @@ app = typer.Typer(
 )
 _COUNTS = ("received", "copies", "pending", "done", "parked", "skipped", "discarded", "missing")
 _OURS = ("to_publish", "published")
+_GAP = ("source", "tenant_id", "producer", "first", "last", "found_at")
 
 
 @app.command()
@@ -37,22 +43,14 @@ def ledger(
 
     with explained():
         make_folder(json_file)
-        settings = get_settings()
-        source = load_mapping(settings.mapping).events.source
-        balance = message_ledger.refresh(pool(), source, settings.gap_grace_s)
+        balance = _refreshed()
         rows = message_ledger.hours(pool(), hours)
     if json_file is not None:
-        write_json(json_file, [row._asdict() for row in rows])
+        told = [row._asdict() for row in rows]
+        write_json(json_file, {"gap": balance.gap, "what": str(balance), "hours": told})
     else:
-        table = Table(box=None, pad_edge=False)
-        for name in ("hour", "source", *_COUNTS, *_OURS):
-            right = name not in {"hour", "source"}
-            table.add_column(name.replace("_", " "), justify="right" if right else "left")
-        for row in rows:
-            figures = [f"{getattr(row, name):,}" for name in (*_COUNTS, *_OURS)]
-            table.add_row(row.hour.strftime("%Y-%m-%d %H:00"), row.source, *figures)
-        console.print(table)
-        console.print(f"Gap {balance.gap}: {balance}.", soft_wrap=True)
+        console.print(hours_table(rows))
+        console.print(plain(f"Gap {balance.gap}: {balance}."), soft_wrap=True)
     raise typer.Exit(int(balance.gap > 0))
 
 
@@ -63,14 +61,14 @@ def gaps(json_file: JsonFile = None) -> None:
 
     with explained():
         make_folder(json_file)
+        _refreshed()
         found = message_ledger.balance(pool(), 0).gaps
     if json_file is not None:
-        fields = ("source", "tenant_id", "producer", "first", "last", "found_at")
-        write_json(json_file, [{name: getattr(gap, name) for name in fields} for gap in found])
+        write_json(json_file, [{name: getattr(gap, name) for name in _GAP} for gap in found])
         return
     for gap in found:
         since = gap.found_at.isoformat(timespec="seconds")
-        console.print(f"{gap}, {gap.numbers} missing since {since}", soft_wrap=True)
+        console.print(plain(f"{gap}, {gap.numbers} missing since {since}"), soft_wrap=True)
     if not found:
         console.print("Nothing is missing.")
 
@@ -81,6 +79,10 @@ def accept(
     producer: Annotated[str, typer.Argument(help="Whose numbers.")],
     first: Annotated[int, typer.Argument(help="From this number on.")],
     last: Annotated[int, typer.Argument(help="Up to this one.")],
+    *,
+    source: Annotated[
+        str, typer.Option(help="Where they come from.", show_default="the mapping's source")
+    ] = "",
     reason: Reason = "",
     by: By = "",
 ) -> None:
@@ -89,6 +91,30 @@ def accept(
 
     with explained():
         who = actor(by, reason)
-        source = load_mapping(get_settings().mapping).events.source
-        message_ledger.accept(pool(), source, tenant, producer, first, last, who)
-    console.print(f"Numbers {first} to {last} of {producer} are accepted as never coming.")
+        _refreshed()
+        message_ledger.accept(pool(), source or _source(), tenant, producer, first, last, who)
+    told = f"Numbers {first} to {last} of {producer} are accepted as never coming."
+    console.print(plain(told), soft_wrap=True)
+
+
+def hours_table(rows: Sequence[Any]) -> Table:
+    """The ledger, one line per hour and source."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("hour", "source", *_COUNTS, *_OURS):
+        right = name not in {"hour", "source"}
+        table.add_column(name.replace("_", " "), justify="right" if right else "left")
+    for row in rows:
+        figures = [f"{getattr(row, name):,}" for name in (*_COUNTS, *_OURS)]
+        table.add_row(row.hour.strftime("%Y-%m-%d %H:00"), plain(row.source), *figures)
+    return table
+
+
+def _source() -> str:
+    return load_mapping(get_settings().mapping).events.source
+
+
+def _refreshed() -> "Balance":
+    """The ledger as it is now: nobody decides on what it was when somebody last looked."""
+    from order_ops.jobs import message_ledger  # noqa: PLC0415
+
+    return message_ledger.refresh(pool(), _source(), get_settings().gap_grace_s)

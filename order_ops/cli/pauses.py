@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from order_ops.cli.base import By, Reason, actor, console, explained, pool
+from order_ops.cli.base import By, Reason, actor, console, explained, plain, pool
 
 
 class Pausable(StrEnum):
@@ -27,7 +27,8 @@ def pause(what: What, reason: Reason = "", by: By = "") -> None:
         known = pauses.paused(pool(), what.value)
     since = known.since.isoformat(timespec="seconds")
     state = "is paused" if done else "is paused already"
-    console.print(f"{what.value} {state}: by {known.actor} since {since}: {known.reason}")
+    told = f"{what.value} {state}: by {known.actor} since {since}: {known.reason}"
+    console.print(plain(told), soft_wrap=True)
 
 
 def resume(what: What, reason: Reason = "", by: By = "") -> None:

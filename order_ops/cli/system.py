@@ -1,6 +1,5 @@
 """Commands that run the system or a process of it."""
 
-import json
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,8 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from order_ops.cli.base import console, explained, make_folder, pool
+from order_ops.cli.base import console, explained, make_folder, pool, write_json
 from order_ops.mapping import load_mapping
 from order_ops.settings import SettingsError, get_settings
 
@@ -40,9 +40,9 @@ def demo(
 
     with explained():
         make_folder(json_file)
-        outcome = run(home, console)
-        if json_file is not None:
-            json_file.write_text(json.dumps(outcome.figures, indent=2) + "\n", encoding="utf-8")
+        outcome = run(home, Console())
+    if json_file is not None:
+        write_json(json_file, outcome.figures)
     raise typer.Exit(0 if outcome.as_labelled else 1)
 
 
@@ -81,14 +81,22 @@ def relay() -> None:
 
 
 def watch() -> None:
-    """Keep the ledger of messages and serve metrics, until stopped; needs no Dagster."""
+    """Keep the ledger of messages and serve metrics, until stopped; needs no Dagster.
+
+    Metrics are at ORDER_OPS_METRICS_ADDRESS and ORDER_OPS_METRICS_PORT, path /metrics.
+    """
     from order_ops.jobs.watch import Watcher  # noqa: PLC0415
 
     with explained():
         settings = get_settings()
         watcher = Watcher(pool(), settings, load_mapping(settings.mapping).events)
-    with explained():
-        _run_process("watch", watcher.run, watcher.stop)
+        try:
+            _run_process("watch", watcher.run, watcher.stop)
+        except (OSError, UnicodeError) as error:  # the latter of a name that is no host's
+            raise SettingsError(
+                f"ORDER_OPS_METRICS_ADDRESS, ORDER_OPS_METRICS_PORT: metrics cannot be served at "
+                f"{settings.metrics_address}:{settings.metrics_port}: {error}"
+            ) from None
 
 
 def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:

@@ -1,49 +1,25 @@
-"""Dead letters in people's hands: choose, look, edit, discard; `replays` is beside this.
+"""Dead letters in people's hands: discarded, edited; `replays` and `letter_sets` are beside this.
 
 Every act locks the letter, is refused unless the letter is still open, and is an
-audit row with its actor and reason in the same transaction. An act on many letters
-names the set that was looked at: a set that has changed meanwhile is refused.
+audit row with its actor and reason in the same transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Engine
 
-from order_ops.domain.failures import MendableError
-from order_ops.domain.messages import Staged
+from order_ops.domain.messages import Message, Staged
+from order_ops.jobs.apply_lanes import Worker
+from order_ops.jobs.letter_sets import LetterError, State
 from order_ops.store import audit, letters
 from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.queries import intake
 from order_ops.store.queries import letters as sql
-
-State = Literal["open", "replaying", "replayed", "discarded"]
-MOST = 10_000
-"""Letters in one selection; more are a second one."""
-
-
-class LetterError(MendableError):
-    """Refused; the message says why, and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which letters; what is None selects all. Times are UTC, `until` is exclusive."""
-
-    ids: tuple[int, ...] | None = None
-    states: tuple[State, ...] | None = ("open",)
-    fingerprint: str | None = None
-    origin: Literal["event", "run"] | None = None
-    name: str | None = None
-    category: str | None = None
-    order_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 class Became(StrEnum):
@@ -72,96 +48,15 @@ class Acted:
         """Whether it was done as asked."""
         return self.became not in {Became.FAILED_AGAIN, Became.REFUSED}
 
+    @property
+    def verdict(self) -> str:
+        """What became of it, or would have, in words."""
+        if self.dry and self.became == Became.FAILED_AGAIN:
+            return "would fail again"
+        return f"would be {self.became}" if self.dry else str(self.became)
+
     def __str__(self) -> str:
-        return f"{self.id} {'would be ' if self.dry else ''}{self.became}: {self.why}"
-
-
-def find(pool: Engine, selection: Selection, limit: int = MOST) -> list[Any]:
-    """The letters of a selection, oldest first; columns as in ops.dead_letter, without payload."""
-    wanted = asdict(selection)
-    for name in ("ids", "states"):
-        wanted[name] = None if wanted[name] is None else list(wanted[name])
-    with transaction(pool) as conn:
-        return list(sql.find(conn, **wanted, letters=limit))
-
-
-def groups(pool: Engine) -> list[Any]:
-    """Open letters by cause: fingerprint, letters, first_at, last_at, name, error, money."""
-    with transaction(pool) as conn:
-        return list(sql.groups(conn))
-
-
-def set_name(ids: Sequence[int]) -> str:
-    """What a set of letters is called, so that an act can name the one that was looked at."""
-    digest = sha256(",".join(map(str, sorted(ids))).encode()).hexdigest()
-    return f"{len(ids)}-{digest[:6]}"
-
-
-def chosen(
-    pool: Engine, selection: Selection, expect: str | None, *, looking: bool = False
-) -> list[int]:
-    """The ids of a selection that is still the one that was looked at, unless it is `looking`.
-
-    Raises:
-        LetterError: an id is unknown, nothing is selected, or the set has changed.
-    """
-    if selection.ids is not None:
-        return _known(pool, selection.ids)
-    ids = [letter.id for letter in find(pool, selection, MOST + 1)]
-    if not ids:
-        raise LetterError("no open dead letter is selected: order-ops dlq list shows what there is")
-    if len(ids) > MOST:
-        raise LetterError(
-            f"more than {MOST} letters are selected: narrow it down (--until, --name)"
-        )
-    if expect is None and looking:
-        return ids
-    if expect is None:
-        raise LetterError(
-            f"{len(ids)} letters are selected: look at them with --dry-run, then say "
-            f"--expect {set_name(ids)}"
-        )
-    if expect != set_name(ids):
-        raise LetterError(
-            f"the selection has changed: it is {set_name(ids)} now, not {expect}: "
-            "look at it again with --dry-run"
-        )
-    return ids
-
-
-def _known(pool: Engine, ids: Sequence[int]) -> list[int]:
-    found = {letter.id for letter in find(pool, Selection(ids=tuple(ids), states=None))}
-    unknown = [str(one) for one in ids if one not in found]
-    if unknown:
-        raise LetterError(
-            f"there is no dead letter {', '.join(unknown)}: order-ops dlq list shows what there is"
-        )
-    return list(dict.fromkeys(ids))
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """A letter with what came before and after it: `replays` and `audit` oldest first."""
-
-    letter: Any
-    replays: list[Any]
-    audit: list[Any]
-
-
-def story(pool: Engine, letter_id: int) -> Story:
-    """All there is to know about a letter.
-
-    Raises:
-        LetterError: there is none of that id.
-    """
-    with transaction(pool) as conn:
-        letter = sql.read(conn, id=letter_id)
-        if letter is None:
-            raise LetterError(
-                f"there is no dead letter {letter_id}: order-ops dlq list shows what there is"
-            )
-        replays = list(sql.replays_of(conn, id=letter_id))
-        return Story(letter, replays, audit.of(conn, letters.subject(letter_id)))
+        return f"{self.id} {self.verdict}: {self.why}"
 
 
 def lock_open(conn: Connection, letter_id: int, also: State = "open") -> Any:
@@ -207,7 +102,13 @@ def _discard(pool: Engine, letter_id: int, actor: Actor, *, dry_run: bool) -> Ac
     return Acted(letter_id, Became.DISCARDED, actor.reason)
 
 
-def identity_changed(row: Any, staged: Staged, *, has_ids: bool) -> str | None:
+def staged_again(worker: Worker, row: Any, body: bytes) -> Staged:
+    """What an inbox row would be with that body, read with all else that came with it."""
+    properties = row.property_message_id, row.property_correlation_id
+    return worker.codec.stage(Message(body, row.routing_key, row.headers, *properties))
+
+
+def identity_changed(worker: Worker, row: Any, staged: Staged) -> str | None:
     """Why a body is not the event that its inbox row is of; None: it is, or nobody knew it."""
     if row.event_type is None:
         return None
@@ -216,7 +117,9 @@ def identity_changed(row: Any, staged: Staged, *, has_ids: bool) -> str | None:
         if before != now:
             return f"an edited body keeps its {what}: {before}, not {now}"
     known = row.message_id.rpartition("#")[0] or row.message_id
-    if has_ids and not known.startswith("content:") and staged.message_id != known:
+    if not worker.mapping.events.has_ids or known.startswith("content:"):
+        return None
+    if staged.message_id != known:
         return f"an edited body keeps its id: {known}, not {staged.message_id}"
     return None
 
@@ -229,25 +132,47 @@ def let_go(conn: Connection, letter: Any) -> None:
 
 
 def edit(
-    pool: Engine, letter_id: int, body: bytes, actor: Actor, *, dry_run: bool = False
+    worker: Worker, letter_id: int, body: bytes, actor: Actor, *, dry_run: bool = False
 ) -> Acted:
-    """Put another body in the place of the one that is replayed; the first is kept as it came.
+    """Put another body in the place of the one that is replayed; the first is kept as it came."""
+    try:
+        with transaction(worker.pool) as conn:
+            letter = lock_open(conn, letter_id)
+            reading = _reading(worker, conn, letter, body)
+            before = bytes(letter.payload if letter.edited is None else letter.edited)
+            if not dry_run:
+                sql.edit(conn, id=letter_id, body=body)
+                hashes = {"before": sha256(before).hexdigest(), "after": sha256(body).hexdigest()}
+                audit.record(conn, actor, "dlq.edit", letters.subject(letter_id), hashes)
+    except LetterError as refusal:
+        return Acted(letter_id, Became.REFUSED, str(refusal), dry=dry_run)
+    why = f"{len(before)} bytes become {len(body)}; {reading}"
+    return Acted(letter_id, Became.EDITED, why, dry=dry_run)
+
+
+def _reading(worker: Worker, conn: Connection, letter: Any, body: bytes) -> str:
+    """What an event's letter reads as with another body, in words.
 
     Raises:
-        LetterError: the letter is not an event's, or not open.
+        LetterError: it is no event's, or nobody should be able to replay that body as this event.
     """
-    with transaction(pool) as conn:
-        letter = lock_open(conn, letter_id)
-        if letter.origin != "event":
-            raise LetterError(
-                f"dead letter {letter_id} is a run: launch it from the UI with another config, "
-                "then discard this letter"
-            )
-        before = bytes(letter.payload if letter.edited is None else letter.edited)
-        sizes = f"{len(before)} bytes become {len(body)}"
-        if dry_run:
-            return Acted(letter_id, Became.EDITED, sizes, dry=True)
-        sql.edit(conn, id=letter_id, body=body)
-        hashes = {"before": sha256(before).hexdigest(), "after": sha256(body).hexdigest()}
-        audit.record(conn, actor, "dlq.edit", letters.subject(letter_id), hashes)
-    return Acted(letter_id, Became.EDITED, sizes)
+    if letter.origin != "event":
+        raise LetterError(
+            f"dead letter {letter.id} is a run: launch it from the UI with another config, "
+            "then discard this letter"
+        )
+    limit = worker.settings.message_limit_bytes
+    if not 0 < len(body) <= limit:
+        raise LetterError(f"the body has {len(body)} bytes: it needs 1, and {limit} at most")
+    row = intake.lock_row(conn, id=int(letter.origin_id))
+    if row is None:
+        raise LetterError(f"dead letter {letter.id}: its message {letter.origin_id} is gone")
+    staged = staged_again(worker, row, body)
+    if staged.state != "pending":
+        return f"it cannot be read: {staged.note}"
+    if (changed := identity_changed(worker, row, staged)) is not None:
+        raise LetterError(f"dead letter {letter.id}: {changed}")
+    return (
+        f"it reads as {staged.event_type} of order {staged.order_id} of {staged.tenant_id}, "
+        f"id {staged.message_id}"
+    )

@@ -18,19 +18,18 @@ from sqlalchemy import Engine
 from order_ops.domain import events, replays
 from order_ops.domain.failures import ClassifiedError, FailureKind, classify
 from order_ops.domain.findings import reason
-from order_ops.domain.messages import Message
 from order_ops.domain.orders import Change
 from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
 from order_ops.jobs.dead_letters import (
     Acted,
     Became,
-    LetterError,
     identity_changed,
     let_go,
     lock_open,
-    story,
+    staged_again,
 )
 from order_ops.jobs.lane_events import Outcome, failed, readable
+from order_ops.jobs.letter_sets import LetterError, story
 from order_ops.mapping import MappingError
 from order_ops.messaging.codec import Unreadable
 from order_ops.providers.client import ProviderClient
@@ -258,12 +257,10 @@ def _stage_again(worker: Worker, conn: Connection, letter: Any) -> None:
     """
     row = _row(conn, letter)
     body = bytes(letter.payload if letter.edited is None else letter.edited)
-    properties = row.property_message_id, row.property_correlation_id
-    staged = worker.codec.stage(Message(body, row.routing_key, row.headers, *properties))
+    staged = staged_again(worker, row, body)
     if staged.state != "pending":
         raise _unreadable(letter, staged.note or "unreadable")
-    changed = identity_changed(row, staged, has_ids=worker.mapping.events.has_ids)
-    if changed is not None:
+    if (changed := identity_changed(worker, row, staged)) is not None:
         raise LetterError(f"dead letter {letter.id}: {changed}")
     if row.event_type is not None and not row.message_id.startswith("content:"):
         staged = replace(staged, message_id=row.message_id)  # it may be one of two bodies

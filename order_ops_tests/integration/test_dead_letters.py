@@ -17,8 +17,9 @@ from order_ops.devstack.provider import Answer, ProviderServer
 from order_ops.devstack.shop.model import Intent
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
-from order_ops.jobs import apply_lanes, dead_letters
-from order_ops.jobs.dead_letters import Acted, LetterError, Selection, chosen, discard, edit, find
+from order_ops.jobs import apply_lanes, letter_sets
+from order_ops.jobs.dead_letters import Acted, discard, edit
+from order_ops.jobs.letter_sets import LetterError, Selection, chosen, find
 from order_ops.jobs.message_ledger import refresh
 from order_ops.jobs.provider_clients import ProviderClients
 from order_ops.jobs.replays import Replayer, replay
@@ -70,7 +71,7 @@ def held(shop: Shop) -> list[str]:
 
 
 def letter_of(shop: Shop, letter: int) -> Any:
-    return dead_letters.story(shop.pool, letter).letter
+    return letter_sets.story(shop.pool, letter).letter
 
 
 def test_a_replayed_event_is_applied_and_its_letter_and_alert_end(
@@ -84,7 +85,7 @@ def test_a_replayed_event_is_applied_and_its_letter_and_alert_end(
     done = letter_of(shop, letter)
     assert (done.state, done.reviewer, done.reason) == ("replayed", "ana", "asked the shop")
     assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 0
-    ((audit,),) = [dead_letters.story(shop.pool, letter).audit]
+    ((audit,),) = [letter_sets.story(shop.pool, letter).audit]
     assert (audit.actor, audit.action) == ("ana", "dlq.replay")
     assert audit.detail["changes"] == ["paid", "confirmed (RESERVED -> CONFIRMED)"]
 
@@ -155,7 +156,7 @@ def test_a_replay_that_fails_again_opens_a_new_letter_linked_to_the_old_one(
         (new,) = find(shop.pool, Selection())
         assert (new.replay_of, new.category, new.state) == (old, "conflict", "open")
         assert letter_of(shop, new.id).stack
-        assert [one.id for one in dead_letters.story(shop.pool, old).replays] == [new.id]
+        assert [one.id for one in letter_sets.story(shop.pool, old).replays] == [new.id]
         assert letter_of(shop, old).state == "replayed"
     assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 1
 
@@ -235,10 +236,10 @@ def test_unreadable_is_refused_until_it_is_edited(shop: Shop, again: Replay) -> 
     refused = again(letter.id)
     assert (refused.became, "not JSON" in refused.why) == ("refused", True)
     assert "order-ops dlq edit" in refused.why
-    dry = edit(shop.pool, letter.id, broken + b"}", ANA, dry_run=True)
+    dry = edit(shop.worker(), letter.id, broken + b"}", ANA, dry_run=True)
     assert (dry.became, dry.dry) == ("edited", True)
     assert letter_of(shop, letter.id).edited is None
-    edit(shop.pool, letter.id, broken + b"}", ANA)
+    edit(shop.worker(), letter.id, broken + b"}", ANA)
     assert again(letter.id).became == "replayed"
     assert shop.one("SELECT state FROM orders.orders") == "PENDING"
     assert bytes(letter_of(shop, letter.id).payload) == broken, "as it came"
@@ -251,21 +252,56 @@ def test_an_edited_event_keeps_its_id(shop: Shop, again: Replay) -> None:
     shop.stage(created("o1"), reserved("o1"), paid("o1", 999))
     shop.apply()
     (letter,) = find(shop.pool, Selection())
-    edit(shop.pool, letter.id, paid("o1", sequence=7).body, ANA)
-    assert "an edited body keeps its id" in again(letter.id).why
-    edit(shop.pool, letter.id, paid("o1").body, ANA)
+    other = edit(shop.worker(), letter.id, paid("o1", sequence=7).body, ANA)
+    assert other.became == "refused"
+    assert "an edited body keeps its id: payment-service-o1-1, not payment-service" in other.why
+    edit(shop.worker(), letter.id, paid("o1", 998).body, ANA)
+    edit(shop.worker(), letter.id, paid("o1").body, ANA)
     assert again(letter.id).became == "replayed"
     assert shop.one("SELECT state FROM orders.orders") == "CONFIRMED"
-    assert [one.action for one in dead_letters.story(shop.pool, letter.id).audit] == [
+    assert [one.action for one in letter_sets.story(shop.pool, letter.id).audit] == [
         "dlq.edit", "dlq.edit", "dlq.replay",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "the body has 0 bytes"),
+        (b" " * 100_001, "it needs 1, and 100000 at most"),
+        (paid("o2").body, "keeps its order: o1, not o2"),
+        (paid("o1").body.replace(b'"shop"', b'"else"'), "keeps its tenant: shop, not else"),
+        (
+            paid("o1").body.replace(b'"producer": "p', b'"producer": "x'),
+            "keeps its producer: payment-service, not xayment-service",
+        ),
+    ],
+    ids=["empty", "too large", "another order", "another tenant", "another producer"],
+)
+def test_a_body_that_makes_it_another_event_is_refused(shop: Shop, body: bytes, why: str) -> None:
+    (letter,) = orphaned(shop, paid("o1"))
+    for dry_run in (True, False):
+        acted = edit(shop.worker(), letter, body, ANA, dry_run=dry_run)
+        assert (acted.became, why in acted.why) == ("refused", True), acted
+        assert ("would be refused" in str(acted)) is dry_run
+    assert letter_of(shop, letter).edited is None
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_an_edit_says_what_the_new_body_reads_as(shop: Shop, *, dry_run: bool) -> None:
+    shop.stage(Message(b"{", "order.created", {}))
+    (letter,) = find(shop.pool, Selection())
+    acted = edit(shop.worker(), letter.id, b"{ ", ANA, dry_run=dry_run)
+    assert "1 bytes become 2; it cannot be read: not JSON" in acted.why
+    acted = edit(shop.worker(), letter.id, created("o1").body, ANA, dry_run=dry_run)
+    assert "reads as order.created of order o1 of shop, id order-service-o1-1" in acted.why
 
 
 def test_a_mended_message_that_has_come_since_is_refused(shop: Shop, again: Replay) -> None:
     shop.stage(Message(created("o1").body[:-1], "order.created", {}), created("o1"))
     shop.apply()
     (letter,) = find(shop.pool, Selection())
-    edit(shop.pool, letter.id, created("o1").body, ANA)
+    edit(shop.worker(), letter.id, created("o1").body, ANA)
     acted = again(letter.id)
     assert acted.became == "refused"
     assert "message order-service-o1-1 is there as inbox row" in acted.why
@@ -293,7 +329,7 @@ def test_a_message_about_money_that_cannot_be_read_holds_and_wakes_somebody(shop
     (letter,) = find(shop.pool, Selection(order_id="o1"))
     assert (letter.name, letter.tenant_id) == ("payment.succeeded", "shop")
     assert shop.one("SELECT severity FROM ops.alert") == "critical"
-    edit(shop.pool, letter.id, paid("o1").body, ANA)
+    edit(shop.worker(), letter.id, paid("o1").body, ANA)
     (acted,) = replay(Replayer(shop.worker(), ANA, None), [letter.id])
     assert acted.became == "replayed", acted.why
     assert shop.one("SELECT state FROM orders.orders") == "CONFIRMED"
@@ -491,21 +527,51 @@ def test_a_group_that_changed_meanwhile_is_refused(shop: Shop) -> None:
     letters = find(shop.pool, Selection())
     (group,) = {letter.fingerprint for letter in letters}
     wanted = Selection(fingerprint=group)
-    seen = dead_letters.set_name([letter.id for letter in letters])
-    with pytest.raises(LetterError, match=f"then say --expect {seen}"):
+    seen = letter_sets.set_name(letters)
+    with pytest.raises(LetterError, match="2 letters are selected: look first") as refusal:
         chosen(shop.pool, wanted, None)
+    assert seen not in str(refusal.value), "nobody gets the name without a look"
     assert len(chosen(shop.pool, wanted, seen)) == 2
     discard(shop.pool, [letters[0].id], ANA)
     shop.stage(Message(b"{  ", "order.created", {}))
-    with pytest.raises(LetterError, match="the selection has changed: it is 2-"):
+    with pytest.raises(LetterError, match=f"is not {seen} any more: look again"):
         chosen(shop.pool, wanted, seen)
+
+
+def test_an_edit_between_the_look_and_the_act_makes_another_set(shop: Shop) -> None:
+    shop.stage(Message(b"{", "order.created", {}))
+    (letter,) = find(shop.pool, Selection())
+    for wanted in (Selection(ids=(letter.id,)), Selection(name="order.created")):
+        seen = letter_sets.set_name(chosen(shop.pool, wanted, None, looking=True))
+        edit(shop.worker(), letter.id, b"{ %d" % len(seen + str(wanted)), ANA)
+        with pytest.raises(LetterError, match="look again"):
+            chosen(shop.pool, wanted, seen)
+        now = letter_sets.set_name(find(shop.pool, Selection()))
+        assert [one.id for one in chosen(shop.pool, wanted, now)] == [letter.id]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (Selection(), "say which"),
+        (Selection(ids=()), "say which"),
+        (Selection(ids=(1,), tenant_id="shop"), "not both"),
+        (Selection(ids=(10**30,)), f"there is no dead letter {10**30}"),
+    ],
+    ids=["nothing", "no ids", "ids and a filter", "no id"],
+)
+def test_a_choice_that_is_none_is_refused_even_in_a_dry_run(
+    shop: Shop, wanted: Selection, why: str
+) -> None:
+    with pytest.raises(LetterError, match=why):
+        chosen(shop.pool, wanted, None, looking=True)
 
 
 def test_an_unknown_id_is_refused_by_name(shop: Shop) -> None:
     with pytest.raises(LetterError, match="there is no dead letter 41, 42"):
         chosen(shop.pool, Selection(ids=(41, 42)), None)
     with pytest.raises(LetterError, match="there is no dead letter 41"):
-        dead_letters.story(shop.pool, 41)
+        letter_sets.story(shop.pool, 41)
 
 
 def test_filters_choose(shop: Shop) -> None:
@@ -515,14 +581,16 @@ def test_filters_choose(shop: Shop) -> None:
         "name": Selection(name="payment.succeeded"),
         "order": Selection(order_id="o1"),
         "category": Selection(category="permanent", name="order.created"),
+        "tenant": Selection(tenant_id="shop"),
     }
     assert {name: len(find(shop.pool, wanted)) for name, wanted in by.items()} == {
-        "name": 1, "order": 1, "category": 1,
+        "name": 1, "order": 1, "category": 1, "tenant": 1,
     }  # fmt: skip
     now = shop.one("SELECT now()")
     assert find(shop.pool, Selection(since=now)) == []
     assert len(find(shop.pool, Selection(until=now))) == 2
     assert find(shop.pool, Selection(origin="run")) == []
+    assert find(shop.pool, Selection(tenant_id="another")) == []
 
 
 def test_groups_sum_what_is_at_stake(shop: Shop) -> None:
@@ -530,7 +598,7 @@ def test_groups_sum_what_is_at_stake(shop: Shop) -> None:
     with transaction(shop.pool) as conn:
         conn.execute("UPDATE intake.inbox SET received_at = now() - interval '2 days'")
     shop.apply()
-    (group,) = dead_letters.groups(shop.pool)
+    (group,) = letter_sets.groups(shop.pool)
     assert (group.letters, group.money, group.name) == (3, {"BRL": 300}, "payment.succeeded")
 
 

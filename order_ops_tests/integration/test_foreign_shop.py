@@ -11,7 +11,8 @@ import pika
 import pytest
 
 from order_ops.devstack.waiting import wait_until
-from order_ops.jobs.dead_letters import Selection, edit, find
+from order_ops.jobs.dead_letters import edit
+from order_ops.jobs.letter_sets import Selection, find
 from order_ops.jobs.replays import Replayer, replay
 from order_ops.mapping import load_mapping
 from order_ops.messaging.publisher import Outgoing, Publisher
@@ -85,7 +86,7 @@ def test_events_without_a_sequence_wait_and_are_replayed_like_others(
     shop.stage(placed("A-2", "10.99"), held("A-2", "10.99"))
     shop.apply()
     ana = Actor("ana", "the till rounds wrongly")
-    edit(shop.pool, letter.id, captured("A-2", amount="10.99").body, ana)
+    edit(shop.worker(), letter.id, captured("A-2", amount="10.99").body, ana)
     (acted,) = replay(Replayer(shop.worker(), ana, None), [letter.id])
     assert acted.became == "replayed", acted.why
     assert {row.state for row in shop.rows("SELECT state FROM orders.orders")} == {"CONFIRMED"}
@@ -97,7 +98,7 @@ def test_an_edited_message_without_an_id_keeps_its_row(legacy: tuple[Shop, Publi
     shop.apply()
     (letter,) = find(shop.pool, Selection())
     ana = Actor("ana", "typo")
-    edit(shop.pool, letter.id, captured().body, ana)
+    edit(shop.worker(), letter.id, captured().body, ana)
     (acted,) = replay(Replayer(shop.worker(), ana, None), [letter.id])
     assert acted.became == "replayed", acted.why
     assert shop.one("SELECT count(*) FROM intake.inbox") == 3

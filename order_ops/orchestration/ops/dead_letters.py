@@ -1,31 +1,58 @@
-"""Dead letters from the UI: the same acts as `order-ops dlq`, with the same refusals."""
+"""Dead letters from the UI: the same acts as `order-ops dlq`, with the same refusals.
+
+The set is chosen once; then each letter is acted on, and tried again, alone: what was
+done stays done, and a step that is tried again as a whole would choose another set.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
+import stamina
 from pydantic import Field
 
-from order_ops.domain.failures import DATABASE
-from order_ops.jobs import dead_letters, replays
-from order_ops.jobs.dead_letters import Acted, LetterError, Selection
+from order_ops.domain.failures import DATABASE, RETRIED, FailureKind, RetryPolicy, classify
+from order_ops.jobs import dead_letters, letter_sets, replays
+from order_ops.jobs.dead_letters import Acted
+from order_ops.jobs.letter_sets import LetterError, Selection
 from order_ops.jobs.provider_clients import ProviderClients
 from order_ops.orchestration.resources import OrderOps
 from order_ops.orchestration.retries import failures_by_kind
 from order_ops.store.audit import Actor
 
+Act = Callable[[int], Sequence[Acted]]
+
+_ACTIONS = ("replay", "discard", "edit")
 _SHOWN = 200
+_ONCE = RetryPolicy(attempts=1, base_s=0.0, cap_s=0.0)
+_TRIED_AGAIN = stamina.retry(
+    on=lambda error: classify(error) in RETRIED,
+    attempts=DATABASE.attempts,
+    wait_initial=DATABASE.base_s,
+    wait_max=DATABASE.cap_s,
+)
 
 
 class DeadLettersConfig(dg.Config):
-    """Which letters, what to do with them, who wants it and why.
+    """Which letters, what to do with them (replay, discard, edit), who wants it and why.
 
     Look first: with `dry_run` nothing changes, and the run's metadata names the set
-    that `expect` has to name when letters are chosen by group, name or order.
+    that `expect` has to name when letters are chosen by anything but ids. Times are
+    ISO 8601, UTC unless they say otherwise. `body` is what `edit` puts into one letter.
     """
 
     action: str = "replay"
     ids: list[int] = Field(default_factory=list)
     group: str | None = None
+    origin: str | None = None
     name: str | None = None
+    category: str | None = None
+    tenant: str | None = None
     order: str | None = None
+    since: str | None = None
+    until: str | None = None
+    body: str | None = None
     expect: str | None = None
     ask_provider: bool = True
     dry_run: bool = True
@@ -33,67 +60,122 @@ class DeadLettersConfig(dg.Config):
     reason: str = ""
 
 
-@dg.op(description="Replays or discards dead letters; a dry run unless told otherwise.")
+@dg.op(description="Replays, discards or edits dead letters; a dry run unless told otherwise.")
 def handle_dead_letters(
     context: dg.OpExecutionContext, config: DeadLettersConfig, order_ops: OrderOps
 ) -> None:
     """See `order_ops.jobs.dead_letters` and `order_ops.jobs.replays`."""
     with failures_by_kind(context, DATABASE):
         try:
-            actor, ids = _asked(config, order_ops)
+            act, letters = _asked(config, order_ops, context.run_id)
         except LetterError as refusal:  # not a failure: nobody is to be woken for it
             context.log.warning("refused, nothing was done: %s", refusal)
             context.add_output_metadata({"refused": str(refusal)})
             return
-        done = _act(context, config, order_ops, actor, ids)
-    rows = "\n".join(
-        f"| {one.id} | {'would be ' if one.dry else ''}{one.became} | {one.why} |"
-        for one in done[:_SHOWN]
-    )
-    context.add_output_metadata(
-        {
-            "letters": len(done),
-            "refused_or_failed": sum(not one.ok for one in done),
-            "expect": dead_letters.set_name(ids),
-            "became": dg.MetadataValue.md(f"| letter | became | because |\n|---|---|---|\n{rows}"),
-        }
-    )
+    with failures_by_kind(context, _ONCE):
+        done = _each(context, _TRIED_AGAIN(act), [letter.id for letter in letters])
+    context.add_output_metadata(_told(done, letter_sets.set_name(letters)))
 
 
-def _asked(config: DeadLettersConfig, order_ops: OrderOps) -> tuple[Actor, list[int]]:
-    if config.action not in {"replay", "discard"}:
-        raise LetterError(f"action: {config.action!r} is not replay or discard")
+def _asked(
+    config: DeadLettersConfig, order_ops: OrderOps, run_id: str
+) -> tuple[Act, Sequence[Any]]:
+    """What is to be done with a letter, and the letters.
+
+    Raises:
+        LetterError: it is not said well enough.
+    """
+    if any("\0" in text for name, text in config if isinstance(text, str) and name != "body"):
+        raise LetterError("a text cannot hold a NUL character: leave it out")
     if not config.dry_run and not (config.by.strip() and config.reason.strip()):
         raise LetterError("by, reason: say who you are and why; they are kept in the audit")
-    named = (config.group, config.name, config.order)
-    if not config.ids and not any(named):
-        raise LetterError("say which letters: ids, group, name or order")
-    wanted = Selection(
-        ids=tuple(config.ids) or None,
-        fingerprint=config.group,
-        name=config.name,
-        order_id=config.order,
-    )
     actor = Actor(config.by.strip() or "nobody", config.reason.strip() or "dry run")
-    pool, looking = order_ops.pool, config.dry_run
-    return actor, dead_letters.chosen(pool, wanted, config.expect, looking=looking)
+    act = _act(config, order_ops, actor, run_id)
+    looking, wanted = config.dry_run, _selection(config)
+    return act, letter_sets.chosen(order_ops.pool, wanted, config.expect or None, looking=looking)
 
 
-def _act(
-    context: dg.OpExecutionContext,
-    config: DeadLettersConfig,
-    order_ops: OrderOps,
-    actor: Actor,
-    ids: list[int],
-) -> list[Acted]:
-    if config.action == "discard":
-        return dead_letters.discard(order_ops.pool, ids, actor, dry_run=config.dry_run)
-    clients = ProviderClients(order_ops.settings, order_ops.mapping)
-    replayer = replays.Replayer(
-        order_ops.worker(context.run_id), actor, clients if config.ask_provider else None
+def _selection(config: DeadLettersConfig) -> Selection:
+    """The letters; a field that was left empty does not choose.
+
+    Raises:
+        LetterError: a field says something that there is not.
+    """
+    return Selection(
+        ids=tuple(config.ids) or None,
+        fingerprint=config.group or None,
+        origin=_one_of("origin", config.origin, ("event", "run")),
+        name=config.name or None,
+        category=_one_of("category", config.category, tuple(FailureKind)),
+        order_id=config.order or None,
+        since=_moment("since", config.since),
+        until=_moment("until", config.until),
+        tenant_id=config.tenant or None,
     )
 
-    def told(acted: Acted) -> None:
-        context.log.info("letter %s", acted)
 
-    return replays.replay(replayer, ids, dry_run=config.dry_run, progress=told)
+def _one_of(field: str, value: str | None, known: Sequence[str]) -> Any:
+    if value and value not in known:
+        raise LetterError(f"{field}: {value!r} is none of {', '.join(known)}")
+    return value or None
+
+
+def _moment(field: str, value: str | None) -> datetime | None:
+    if not value:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise LetterError(f"{field}: {value!r} is no ISO 8601 time") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _act(config: DeadLettersConfig, order_ops: OrderOps, actor: Actor, run_id: str) -> Act:
+    """What the config wants done with a letter.
+
+    Raises:
+        LetterError: it is none of the acts, or an edit of anything but one letter with a body.
+    """
+    if config.action not in _ACTIONS:
+        raise LetterError(f"action: {config.action!r} is none of {', '.join(_ACTIONS)}")
+    dry_run = config.dry_run
+    if config.action == "discard":
+        return lambda one: dead_letters.discard(order_ops.pool, [one], actor, dry_run=dry_run)
+    worker = order_ops.worker(run_id)
+    if config.action == "edit":
+        if len(config.ids) != 1 or config.body is None:
+            raise LetterError("edit: say one letter in ids, and its body")
+        body = config.body.encode("utf-8", errors="surrogatepass")
+        return lambda one: [dead_letters.edit(worker, one, body, actor, dry_run=dry_run)]
+    clients = ProviderClients(order_ops.settings, order_ops.mapping)
+    replayer = replays.Replayer(worker, actor, clients if config.ask_provider else None)
+    return lambda one: replays.replay(replayer, [one], dry_run=dry_run)
+
+
+def _each(context: dg.OpExecutionContext, act: Act, ids: Sequence[int]) -> list[Acted]:
+    """Act letter by letter, and log each as it is done."""
+    done: list[Acted] = []
+    for one in ids:
+        for acted in act(one):
+            tell = context.log.info if acted.ok else context.log.warning
+            tell("letter %s", acted)
+            done.append(acted)
+    return done
+
+
+def _told(done: Sequence[Acted], name: str) -> dict[str, Any]:
+    """The op's metadata; what was refused comes first, and is never cut off by what was done."""
+    refused = sum(not one.ok for one in done)
+    shown = sorted(done, key=lambda one: one.ok)[:_SHOWN]
+    rows = "\n".join(f"| {one.id} | {one.verdict} | {_cell(one.why)} |" for one in shown)
+    told = {
+        "letters": len(done),
+        "refused_or_failed": refused,
+        "expect": name,
+        "became": dg.MetadataValue.md(f"| letter | became | because |\n|---|---|---|\n{rows}"),
+    }
+    return {**told, "refused": f"{refused} of {len(done)} letters"} if refused else told
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -21,7 +21,8 @@ SELECT origin_id FROM ops.dead_letter WHERE origin = 'run' AND origin_id = ANY (
 -- name: find
 -- The letters of a selection; a criterion that is NULL selects all.
 SELECT id, origin, origin_id, tenant_id, order_id, name, category, error, attempts, fingerprint,
-    amount_minor, currency, state, replay_of, reviewer, reason, created_at, reviewed_at
+    amount_minor, currency, state, replay_of, reviewer, reason, created_at, reviewed_at,
+    encode(sha256(edited), 'hex') AS edited_sha256
 FROM ops.dead_letter
 WHERE (:ids::bigint[] IS NULL OR id = ANY (:ids::bigint[]))
     AND (:states::text[] IS NULL OR state = ANY (:states::text[]))
@@ -29,6 +30,7 @@ WHERE (:ids::bigint[] IS NULL OR id = ANY (:ids::bigint[]))
     AND (:origin::text IS NULL OR origin = :origin)
     AND (:name::text IS NULL OR name = :name)
     AND (:category::text IS NULL OR category = :category)
+    AND (:tenant_id::text IS NULL OR tenant_id = :tenant_id)
     AND (:order_id::text IS NULL OR order_id = :order_id)
     AND (:since::timestamptz IS NULL OR created_at >= :since)
     AND (:until::timestamptz IS NULL OR created_at < :until)

@@ -1,6 +1,8 @@
 """The command line says what is wrong, where, and what to do, and exits with 2."""
 
+import getpass
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -244,3 +246,100 @@ def test_doctor_says_what_is_fine_and_what_is_not(
     assert "✔ Dagster" in result.stdout
     assert json.loads((tmp_path / "new" / "out.json").read_text())["ok"] is (problem is None)
     assert json.loads(run("doctor", "--json", "-").stdout)["ok"] is (problem is None)
+
+
+def test_a_check_with_brackets_in_it_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from order_ops.domain.findings import Finding
+    from order_ops.jobs.doctor import Check
+
+    wanted = [Check("[/fine]", list), Check("x", lambda: [Finding("[/q]", "[/is]", "[/do]")])]
+    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
+    monkeypatch.setattr("order_ops.jobs.doctor.checks", lambda *_, bindings: wanted)
+    monkeypatch.setattr("order_ops.orchestration.doctor.dagster_findings", lambda now: [])
+    told = run("doctor").stdout.splitlines()
+    assert told[:2] == ["✔ [/fine]", "✘ [/q]: [/is]; [/do]"]
+
+
+WITH_JSON = [
+    ("doctor",),
+    ("demo",),
+    ("reconcile", "--internal", "a.csv", "--provider", "stripe:b.csv", "--out", "out"),
+    ("dlq", "list"),
+    ("dlq", "groups"),
+    ("dlq", "show", "1"),
+    ("messages", "ledger"),
+    ("messages", "gaps"),
+]
+
+
+@pytest.mark.parametrize("command", WITH_JSON, ids=" ".join)
+def test_a_file_that_cannot_be_written_is_named_before_any_work(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
+    monkeypatch.setattr("order_ops.devstack.demo.run", lambda *_: pytest.fail("it has begun"))
+    (tmp_path / "file").touch()
+    told = refused(*command, "--json", tmp_path)
+    assert f"--json {tmp_path}: cannot be written: Is a directory" in told
+    told = refused(*command, "--json", tmp_path / "file" / "out.json")
+    assert "out.json: cannot be written: " in told
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "cannot be written: Permission denied" in refused(*command, "--json", tmp_path / "x")
+
+
+def test_a_disk_that_is_full_at_the_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Outcome:
+        figures = {"matched": 3}  # noqa: RUF012
+        as_labelled = True
+
+    monkeypatch.setattr("order_ops.devstack.demo.run", lambda home, console: Outcome)
+    assert "/dev/full: cannot be written: No space left" in refused("demo", "--json", "/dev/full")
+
+
+@pytest.mark.parametrize("command", [("dlq", "discard", "1"), ("pause", "consumer")], ids=str)
+@pytest.mark.parametrize("error", [KeyError("uid not found: 1234"), OSError("no entry")])
+def test_a_user_without_a_name_is_asked_for_one(
+    command: tuple[str, ...], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise error
+
+    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    told = refused(*command, "--reason", "x")
+    assert "--by: say who acts, or set ORDER_OPS_ACTOR" in told
+
+
+@pytest.mark.parametrize("option", ["--by", "--reason"])
+def test_a_nul_in_what_the_audit_keeps_is_refused(option: str) -> None:
+    given = {"--by": "ana", "--reason": "x", option: "a\0"}
+    words = [word for pair in given.items() for word in pair]
+    assert f"{option}: a text cannot hold a NUL" in refused("pause", "consumer", *words)
+
+
+def test_a_kind_of_failure_is_one_of_five() -> None:
+    assert "'transient', 'throttled', 'permanent'" in refused("dlq", "list", "--category", "odd")
+
+
+def test_watch_names_where_it_serves() -> None:
+    told = run("watch", "-h").stdout
+    assert "ORDER_OPS_METRICS_PORT" in told
+    assert "ORDER_OPS_METRICS_ADDRESS" in told
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.1", "no such host", "a..b"])
+def test_watch_says_where_it_cannot_serve_and_is_not_said_to_have_died(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
+    monkeypatch.setenv("ORDER_OPS_METRICS_ADDRESS", address)
+    for name in ("telemetry.logs.configure", "telemetry.crash.install"):
+        monkeypatch.setattr(f"order_ops.{name}", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("ORDER_OPS_METRICS_PORT", str(port))
+        told = refused("watch")
+    assert "ORDER_OPS_METRICS_ADDRESS, ORDER_OPS_METRICS_PORT: metrics cannot be served" in told
+    assert f"{address}:{port}" in told
+    assert len(told.splitlines()) == 1
