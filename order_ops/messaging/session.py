@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 COUNT = "x-delivery-count"
 """A header of the broker's own: how often a message of a quorum queue was delivered before."""
 _SHRINKS_BY = 4
+_SUSPECT = 2
+"""Deliveries in vain; one is any lost connection's."""
 _QUEUES = (*topology.QUEUES.values(), topology.PARKED)
 
 
@@ -165,7 +167,8 @@ class Session:
         """Hand a delivery to the store thread; with how many others it may be."""
         headers = dict(properties.headers or {})
         count = headers.pop(COUNT, 0)  # of the broker, or whatever a publisher has put there
-        together = self._limits.together(count if isinstance(count, int) else 0)
+        count = count if isinstance(count, int) else 0
+        together = self._limits.together(count)
         message = Message(
             body=body,
             routing_key=_text(method.routing_key) or "",
@@ -173,7 +176,7 @@ class Session:
             message_id=_text(properties.message_id),
             correlation_id=_text(properties.correlation_id),
             given_up=queue == topology.PARKED,
-            suspect=together == 1,
+            suspect=count >= _SUSPECT,
         )
         row = self._intake.read(message) if together == self._limits.batch else None
         self._deliveries.put(_Delivery(method.delivery_tag, message, row, together))
