@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.types import TypeEngine
 
-from order_ops.domain import events
+from order_ops.domain import events, payloads
 from order_ops.store.tables import metadata
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -30,7 +30,7 @@ def events_page() -> str:
         assert issubclass(payload, BaseModel)
         text = " ".join((payload.__doc__ or "").split())
         parts.append(f"\n## {name}\n\n{text}\n\n{_fields(payload, list(payload.model_fields))}")
-    for part in (events.PaymentIntent, events.Reservation):
+    for part in (payloads.PaymentIntent, payloads.Reservation):
         text = " ".join((part.__doc__ or "").split())
         parts.append(f"\n## {part.__name__}\n\n{text}\n\n{_fields(part, list(part.model_fields))}")
     return "".join(parts)

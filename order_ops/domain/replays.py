@@ -6,7 +6,7 @@ that the provider contradicts is not applied, whoever asks for it.
 
 from typing import Protocol
 
-from order_ops.domain import events
+from order_ops.domain import events, payloads
 
 
 class Answer(Protocol):
@@ -34,14 +34,14 @@ class Answer(Protocol):
 
 
 _MAY_BE: dict[type, frozenset[str]] = {
-    events.PaymentProcessing: frozenset({"processing", "requires_payment", "succeeded"}),
-    events.PaymentSucceeded: frozenset({"succeeded"}),
-    events.PaymentFailed: frozenset({"requires_payment", "processing", "canceled"}),
-    events.PaymentCanceled: frozenset({"canceled"}),
-    events.RefundSucceeded: frozenset({"succeeded"}),
-    events.RefundFailed: frozenset({"failed", "canceled"}),
-    events.DisputeCreated: frozenset({"open", "won", "lost", "withdrawn"}),
-    events.DisputeUpdated: frozenset({"open", "won", "lost", "withdrawn"}),
+    payloads.PaymentProcessing: frozenset({"processing", "requires_payment", "succeeded"}),
+    payloads.PaymentSucceeded: frozenset({"succeeded"}),
+    payloads.PaymentFailed: frozenset({"requires_payment", "processing", "canceled"}),
+    payloads.PaymentCanceled: frozenset({"canceled"}),
+    payloads.RefundSucceeded: frozenset({"succeeded"}),
+    payloads.RefundFailed: frozenset({"failed", "canceled"}),
+    payloads.DisputeCreated: frozenset({"open", "won", "lost", "withdrawn"}),
+    payloads.DisputeUpdated: frozenset({"open", "won", "lost", "withdrawn"}),
 }
 """The provider's present statuses that an event can be true under.
 
@@ -54,7 +54,7 @@ def doubt(event: events.Event, answer: Answer) -> str | None:
     data = event.data
     allowed = (
         frozenset({data.outcome})
-        if isinstance(data, events.DisputeClosed)
+        if isinstance(data, payloads.DisputeClosed)
         else _MAY_BE.get(type(data))
     )
     if allowed is None:

@@ -4,7 +4,7 @@ An event is applied here and now, alone, in the one transaction that locks its
 letter: applied, its letter is replayed; failed again, a new letter stands beside
 the old one; too early, nothing has happened. An event about money is applied only
 if its provider says the same. A dry run is the same transaction, rolled back.
-A failed run is marked for `replay_sensor`, which launches it.
+A failed run is launched again: `order_ops.jobs.run_replays`.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,12 +13,12 @@ from typing import Any
 
 import stamina
 import structlog
-from sqlalchemy import Engine
 
 from order_ops.domain import events, replays
 from order_ops.domain.failures import ClassifiedError, FailureKind, classify
 from order_ops.domain.findings import reason
 from order_ops.domain.orders import Change
+from order_ops.jobs import run_replays
 from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
 from order_ops.jobs.dead_letters import (
     Acted,
@@ -42,10 +42,6 @@ from order_ops.store.queries import letters as sql
 
 log = structlog.get_logger(__name__)
 
-NOT_LAUNCHED = ("__ASSET_JOB", "__ANONYMOUS_ASSET_JOB")
-"""Runs that were launched for chosen assets in the UI; only the UI can choose them again."""
-
-_LAUNCHES = 50
 _TRIED_AGAIN = stamina.retry(
     on=lambda error: classify(error) is FailureKind.TRANSIENT, attempts=3, timeout=20.0
 )
@@ -85,7 +81,9 @@ def _replay(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
     try:
         letter = story(replayer.worker.pool, letter_id).letter
         if letter.origin == "run":
-            acted = _request_run(replayer, letter_id, dry_run=dry_run)
+            acted = run_replays.request(
+                replayer.worker.pool, letter_id, replayer.actor, dry_run=dry_run
+            )
         else:
             event = _read(replayer.worker, letter)
             asked = _ask_provider(replayer, letter, event)
@@ -97,61 +95,6 @@ def _replay(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
         why = f"{type(error).__name__}: {reason(error)}: nothing was changed, try again"
         return Acted(letter_id, Became.REFUSED, why, dry=dry_run)
     return replace(acted, dry=dry_run)
-
-
-def _request_run(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
-    with transaction(replayer.worker.pool) as conn:
-        letter = lock_open(conn, letter_id)
-        if letter.name in NOT_LAUNCHED:
-            raise LetterError(
-                f"dead letter {letter_id} is a run of assets chosen in the UI: re-execute run "
-                f"{letter.origin_id} there, then discard this letter"
-            )
-        if not dry_run:
-            letters.review(conn, letter, "replaying", replayer.actor)
-            audit.record(conn, replayer.actor, "dlq.replay", letters.subject(letter_id))
-    return Acted(letter_id, Became.REQUESTED, f"{letter.name} is launched again by replay_sensor")
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """A failed run that is to be launched again, as its run storage told it.
-
-    key: of this request; asked for again after it was cancelled, it has another one.
-    """
-
-    letter_id: int
-    key: str
-    job: str
-    config: dict[str, Any]
-    tags: dict[str, str]
-
-
-def launches(pool: Engine) -> list[Launch]:
-    """Runs whose letters are being replayed, launched already or not."""
-    with transaction(pool) as conn:
-        return [
-            Launch(
-                row.id,
-                f"replay:{row.id}:{row.reviewed_at.timestamp():.0f}",
-                row.name,
-                row.headers["config"],
-                row.headers["tags"],
-            )
-            for row in sql.runs_to_launch(conn, letters=_LAUNCHES)
-        ]
-
-
-def launch_ended(pool: Engine, letter_id: int, *, replayed: bool, why: str) -> None:
-    """The launched run has ended: its letter is replayed, or stands open again."""
-    with transaction(pool) as conn:
-        letter = sql.lock(conn, id=letter_id)
-        if letter.state != "replaying":
-            return
-        actor = Actor(letter.reviewer, letter.reason)
-        letters.review(conn, letter, "replayed" if replayed else "open", actor)
-        detail = {"ended": why}
-        audit.record(conn, actor, "dlq.replay", letters.subject(letter_id), detail)
 
 
 def _ask_provider(replayer: Replayer, letter: Any, event: Any) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from order_ops.jobs import reconciliation_days, replays
+from order_ops.jobs import reconciliation_days, run_replays
 from order_ops.jobs.apply_events import has_due, is_being_applied
 from order_ops.jobs.run_failures import REPLAY_OF
 from order_ops.orchestration.jobs import (
@@ -122,7 +122,7 @@ def replay_sensor(
     context: dg.SensorEvaluationContext, order_ops: OrderOps
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """A letter is one run key: asked for at every tick, launched once, until it has ended."""
-    due = replays.launches(order_ops.pool)
+    due = run_replays.launches(order_ops.pool)
     if not due:
         yield dg.SkipReason("no run is to be launched again")
     for launch in due:
@@ -133,12 +133,12 @@ def replay_sensor(
         if launch.job not in {job.name for job in ALL}:
             replayed, why = False, f"no job {launch.job} is there to be launched"
         if replayed is not None:
-            replays.launch_ended(order_ops.pool, launch.letter_id, replayed=replayed, why=why)
+            run_replays.launch_ended(order_ops.pool, launch.letter_id, replayed=replayed, why=why)
         elif not runs:
             yield _launched_again(launch)
 
 
-def _launched_again(launch: replays.Launch) -> dg.RunRequest:
+def _launched_again(launch: run_replays.Launch) -> dg.RunRequest:
     """As the run that failed was, but for the tags that Dagster gave it."""
     own = {name: value for name, value in launch.tags.items() if "dagster/" not in name}
     return dg.RunRequest(

@@ -17,6 +17,8 @@ from order_ops.jobs.consume import make_consumer
 from order_ops.messaging import topology
 from order_ops.messaging.publisher import Outgoing, Publisher
 from order_ops.settings import get_settings
+from order_ops.store import pauses
+from order_ops.store.audit import Actor
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.shop import created
 
@@ -25,6 +27,8 @@ import os, signal
 from order_ops.jobs.consume import make_consumer
 from order_ops.messaging import session
 from order_ops.settings import get_settings
+from order_ops.store import pauses
+from order_ops.store.audit import Actor
 # the store has committed when the ack is asked for: die exactly there
 session.Session._ack = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 make_consumer(get_settings()).run()
@@ -142,3 +146,24 @@ def _reject(channel: object) -> bool:
         return False
     channel.basic_reject(method.delivery_tag, requeue=True)  # type: ignore[attr-defined]
     return True
+
+
+def test_paused_it_drains_and_lets_messages_wait_until_it_is_resumed(shop: Shop, url: str) -> None:
+    ana = Actor("ana", "the ledger is being looked at")
+    with _consuming():
+        _publish(url, [created("o1")])
+        wait_until(lambda: _staged(shop) == 1, 30, "the first message")
+        assert pauses.pause(shop.pool, "consumer", ana)
+        wait_until(lambda: _consumers(url) == 0, 30, "the consumer to have gone")
+        _publish(url, [created("o2")])
+        assert (_depth(url), _staged(shop)) == (1, 1)
+        assert pauses.resume(shop.pool, "consumer", ana)
+        wait_until(lambda: _staged(shop) == 2, 30, "the second message")
+    acts = shop.rows("SELECT actor, action, subject FROM ops.audit ORDER BY id")
+    assert acts == [("ana", "pause", "consumer"), ("ana", "resume", "consumer")]
+
+
+def _consumers(url: str) -> int:
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        declared = connection.channel().queue_declare(topology.QUEUES["normal"], passive=True)
+        return int(declared.method.consumer_count)

@@ -7,7 +7,7 @@ and what comes after the end changes nothing.
 
 from dataclasses import replace
 
-from order_ops.domain import events
+from order_ops.domain import events, payloads
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.handlers.money import paid_payment, same_currency
 from order_ops.domain.handlers.steps import Changes, note
@@ -80,7 +80,7 @@ def closed(order: Order, event: events.DisputeClosedEvent) -> Changes:
     ]
 
 
-_Told = events.DisputeCreated | events.DisputeUpdated | events.DisputeClosed
+_Told = payloads.DisputeCreated | payloads.DisputeUpdated | payloads.DisputeClosed
 _ToldEvent = events.DisputeCreatedEvent | events.DisputeUpdatedEvent | events.DisputeClosedEvent
 
 

@@ -7,7 +7,7 @@ changed on the way is a conflict.
 
 from typing import Any
 
-from order_ops.domain import events
+from order_ops.domain import events, payloads
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.handlers.steps import Changes, moved, note
 from order_ops.domain.orders import (
@@ -22,10 +22,10 @@ from order_ops.domain.orders import (
 )
 
 _OfPayment = (
-    events.PaymentProcessing
-    | events.PaymentSucceeded
-    | events.PaymentFailed
-    | events.PaymentCanceled
+    payloads.PaymentProcessing
+    | payloads.PaymentSucceeded
+    | payloads.PaymentFailed
+    | payloads.PaymentCanceled
 )
 
 
@@ -162,7 +162,7 @@ def paid_payment(order: Order, payment: str) -> Payment:
     return known
 
 
-def same_payment(known: Payment | None, data: _OfPayment | events.PaymentIntent) -> None:
+def same_payment(known: Payment | None, data: _OfPayment | payloads.PaymentIntent) -> None:
     """Refuse an amount or account that changed on the way: it is never just taken over.
 
     Raises:
@@ -203,7 +203,9 @@ def same_currency(order: Order, currency: str) -> None:
         )
 
 
-def _same_refund(known: Refund | None, data: events.RefundSucceeded | events.RefundFailed) -> None:
+def _same_refund(
+    known: Refund | None, data: payloads.RefundSucceeded | payloads.RefundFailed
+) -> None:
     if known is None:
         return
     before = (known.payment, known.amount_minor, known.account)

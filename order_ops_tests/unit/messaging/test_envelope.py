@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from order_ops.domain.events import OrderReserved
 from order_ops.domain.messages import Message
+from order_ops.domain.payloads import OrderReserved
 from order_ops.mapping import Events, load_mapping
 from order_ops.messaging.codec import Codec
 from order_ops_tests.foreign import MAPPING, captured, held, legacy, placed
