@@ -149,6 +149,7 @@ def replay(
         made = worker(get_settings(), f"replay:{who.name}")
         clients = None if without_provider else ProviderClients(made.settings, made.mapping)
         replayer = replays.Replayer(made, who, clients)
+        ids = replays.in_order(made.pool, ids)
         _act(ids, "replaying", lambda one: replays.replay(replayer, [one], dry_run=dry_run))
 
 

@@ -74,7 +74,7 @@ class Payment:
 
 @dataclass(slots=True)
 class Refund:
-    """One refund of a payment."""
+    """One refund of a payment; `settled_at`: when it succeeded, or failed."""
 
     refund: str
     payment: str

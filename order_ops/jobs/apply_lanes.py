@@ -78,21 +78,19 @@ def _let_go_of_the_unheld(conn: Connection, folded: Sequence[Folded]) -> None:
     Those that are open still are locked until we commit: whoever deals with one then finds
     what it held, and lets it go.
     """
-    held = {
-        (outcome.event.tenant_id, outcome.event.order_id)
-        for one in folded
-        for outcome in one.outcomes
-        if outcome.label == "held" and not any(o.letter for o in one.outcomes)
-    }
+    held = [o.event for one in folded for o in one.outcomes if o.label == "held"]
     if not held:
         return
-    still = {(r.tenant_id, r.order_id) for r in letters.lock_holding(conn, **ledger.keys(held))}
+    lanes = {(event.tenant_id, event.order_id) for event in held}
+    list(letters.lock_holding(conn, **ledger.keys(lanes)))
+    still = {row.id for row in intake.held_still(conn, ids=[event.id for event in held])}
     for one in folded:
         one.outcomes = [
-            replace(outcome, delay_s=0.0)
-            if outcome.label == "held"
-            and (outcome.event.tenant_id, outcome.event.order_id) in held - still
-            else outcome
+            outcome
+            if outcome.label != "held"
+            or outcome.event.id in still
+            or one.holds_by_its_own(outcome.event)
+            else replace(outcome, delay_s=0.0)
             for outcome in one.outcomes
         ]
 

@@ -116,7 +116,7 @@ def identity_changed(worker: Worker, row: Any, staged: Staged) -> str | None:
         before, now = getattr(row, name), getattr(staged, name)
         if before != now:
             return f"an edited body keeps its {what}: {before}, not {now}"
-    known = row.message_id.rpartition("#")[0] or row.message_id
+    known = row.message_id.removesuffix(f"#{bytes(row.sha256).hex()}")
     if not worker.mapping.events.has_ids or known.startswith("content:"):
         return None
     if staged.message_id != known:

@@ -114,43 +114,69 @@ class Folded:
 
     touched: Touched | None = None
     outcomes: list[Outcome] = field(default_factory=list)
+    dead: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By producer, the place of its first dead letter that holds."""
+
+    def holds(self, event: StagedEvent) -> bool:
+        """Whether a dead letter about money comes before an event about money."""
+        return event.event_type in MONEY_EVENTS and (event.held or self.holds_by_its_own(event))
+
+    def holds_by_its_own(self, event: StagedEvent) -> bool:
+        """Whether a letter of this very fold does."""
+        return event.producer in self.dead and self.dead[event.producer] < event.place
+
+    def settled(self, outcome: Outcome) -> None:
+        """Take in what became of an event."""
+        self.outcomes.append(outcome)
+        if outcome.letter is not None and outcome.letter.holds:
+            producer, place = outcome.event.producer, outcome.event.place
+            self.dead[producer] = min(place, self.dead.get(producer, place))
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Events that wait for one another; `early` is a head that came too early."""
+
+    events: list[StagedEvent] = field(default_factory=list)
+    early: Outcome | None = None
+    blocked: bool = False
 
 
 def fold(order: Order | None, staged: Sequence[StagedEvent], codec: Codec, terms: Terms) -> Folded:
     """Apply a lane's events to its order, as far as they go."""
     result = Folded(Touched(order, order.version) if order else None)
-    queues: dict[str, list[StagedEvent]] = {}
+    queues: dict[str, _Queue] = {}
     for event in sorted(staged, key=lambda event: event.place):
-        queues.setdefault(event.queue, []).append(event)
-    early: dict[str, Outcome] = {}
-    blocked: set[str] = set()
-    dead: dict[str, tuple[int, int]] = {}
-
-    def held(event: StagedEvent) -> bool:
-        behind = event.producer in dead and dead[event.producer] < event.place
-        return event.event_type in MONEY_EVENTS and (event.held or behind)
-
-    moved = True
-    while moved:
-        moved = False
-        for name, queue in queues.items():
-            while name not in blocked and queue and queue[0].due and not held(queue[0]):
-                outcome = _try(result, queue[0], codec, terms)
-                if outcome.label == "waiting":
-                    early[name] = outcome
-                    break
-                result.outcomes.append(outcome)
-                event = queue.pop(0)
-                early.pop(name, None)
-                moved = True
-                if outcome.label == "retry":
-                    blocked.add(name)
-                if outcome.letter is not None and outcome.letter.holds:
-                    dead[event.producer] = min(event.place, dead.get(event.producer, event.place))
-    for name, queue in queues.items():
-        stopped = bool(queue) and held(queue[0])
-        result.outcomes += _held(queue) if stopped else _held_back(queue, early.get(name))
+        queues.setdefault(event.queue, _Queue()).events.append(event)
+    held: list[StagedEvent] = []
+    while sum(_advance(result, queue, held, codec, terms) for queue in queues.values()):
+        pass
+    result.outcomes += _held(held)
+    for queue in queues.values():
+        result.outcomes += _held_back(queue.events, queue.early)
     return result
+
+
+def _advance(
+    result: Folded, queue: _Queue, held: list[StagedEvent], codec: Codec, terms: Terms
+) -> bool:
+    """Apply a queue's events until one has to wait; whether any was settled."""
+    moved, queue.early = False, None
+    while queue.events and not queue.blocked:
+        event = queue.events[0]
+        if result.holds(event):
+            held.append(queue.events.pop(0))
+            continue
+        if not event.due:
+            break
+        outcome = _try(result, event, codec, terms)
+        if outcome.label == "waiting":
+            queue.early = outcome
+            break
+        queue.events.pop(0)
+        result.settled(outcome)
+        moved, queue.blocked = True, outcome.label == "retry"
+    return moved
 
 
 def _try(result: Folded, staged: StagedEvent, codec: Codec, terms: Terms) -> Outcome:

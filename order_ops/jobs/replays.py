@@ -13,6 +13,7 @@ from typing import Any
 
 import stamina
 import structlog
+from sqlalchemy import Engine
 
 from order_ops.domain import events, replays
 from order_ops.domain.failures import ClassifiedError, FailureKind, classify
@@ -59,6 +60,13 @@ class Replayer:
     client_of: Callable[[str], ProviderClient] | None
 
 
+def in_order(pool: Engine, ids: Sequence[int]) -> list[int]:
+    """Letters as they can be replayed: of one lane and producer by sequence."""
+    with transaction(pool) as conn:
+        known = [row.id for row in sql.in_order(conn, ids=list(ids))]
+    return [*known, *(one for one in ids if one not in known)]
+
+
 def replay(
     replayer: Replayer,
     ids: Sequence[int],
@@ -68,9 +76,7 @@ def replay(
 ) -> list[Acted]:
     """Replay letters, each by itself; of one lane and producer by sequence."""
     done = []
-    with transaction(replayer.worker.pool) as conn:
-        ordered = [row.id for row in sql.in_order(conn, ids=list(ids))]
-    for letter_id in [*ordered, *(one for one in ids if one not in ordered)]:
+    for letter_id in in_order(replayer.worker.pool, ids):
         acted = _replay(replayer, letter_id, dry_run=dry_run)
         progress(acted)
         done.append(acted)

@@ -98,17 +98,16 @@ class Codec:
         if len(message.body) > self._limit:
             raise Unreadable(f"oversize: {len(message.body)} bytes, the limit is {self._limit}")
         try:
-            envelope = self._envelope.read(_parse(message.body), message)
+            self._envelope.read(_parse(message.body), message, found)
         except NotThere as problem:
             raise Unreadable(str(problem)) from None
-        found.update(envelope)
-        kind = envelope.get("type")
+        kind = found.get("type")
         if not isinstance(kind, str):
             raise Unreadable(f"unknown type: a text is expected, not {type(kind).__name__}")
         if kind not in EVENT_TYPES:
             raise Unreadable(f"unknown type {kind[:64]!r}: no handler exists for it")
         try:
-            return EVENT.validate_python(envelope)
+            return EVENT.validate_python(found)
         except ValidationError as error:
             raise Unreadable(_first_problem(error)) from None
 

@@ -37,31 +37,30 @@ class EnvelopeReader:
         around = [json.dumps(read({}, message), default=str) for read in self._around]
         return content_id(message.body, message.routing_key, *around)
 
-    def read(self, body: dict[str, Any], message: Message) -> dict[str, Any]:
-        """The envelope, as far as it is there.
+    def read(self, body: dict[str, Any], message: Message, found: dict[str, Any]) -> None:
+        """Fill `found` with the envelope, as far as it is there, also when it raises.
 
         Raises:
             NotThere: no id or sequence where the mapping says that there is one, or an
                 amount that is none.
         """
-        found = {field: read(body, message) for field, read in self._fields}
+        found.update((field, read(body, message)) for field, read in self._fields)
         kind = found.get("type")
         if isinstance(kind, str):
             kind = found["type"] = self._events.types.get(kind, kind)
             if kind in self._data:
                 found["data"] = self._data[kind](body, message)
-        for field in ("id", "sequence"):
-            if field in self._paths and found[field] is None:
-                raise NotThere(f"no {field}: nothing at {self._paths[field]}")
         if not self._events.has_ids:
             found["id"] = self.content_id(message)
         if not self._events.has_sequences:
             found["sequence"] = 0
         if self._paths["version"] == "=1":
             found["version"] = 1
+        for field in ("id", "sequence"):
+            if found[field] is None:
+                raise NotThere(f"no {field}: nothing at {self._paths[field]}")
         if self._events.amount_unit == "major" and isinstance(found.get("data"), dict):
             found["data"] = _in_minor(found["data"], found["data"].get("currency"), "data")
-        return found
 
 
 def _around_the_body(events: Events) -> set[str]:

@@ -40,7 +40,7 @@ _QUEUES = (*topology.QUEUES.values(), topology.PARKED)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is in flight: `batch` messages or `wait_s` seconds, `prefetch` unacked."""
+    """How much is in flight: `batch` messages or `wait_s` seconds, `prefetch` unacked per queue."""
 
     batch: int
     wait_s: float
@@ -110,10 +110,11 @@ class Session:
             tags = [
                 self._channel.basic_consume(queue, partial(self._on_delivery, queue))
                 for queue in _QUEUES
+                if not ending()
             ]
             log.info("consumer.consuming", queues=len(tags))
             while self._failure is None and not ending():
-                self._connection.process_data_events(time_limit=0.2)
+                self._serve(0.2)
             if self._failure is None:
                 self._drain(tags)
         finally:
@@ -139,7 +140,13 @@ class Session:
                 tag, taken, most = method.delivery_tag, taken + 1, min(most, together)
                 found = together < self._limits.batch
             while self._failure is None and self._acked < tag:
-                self._connection.process_data_events(time_limit=0.2)
+                self._serve(0.2)
+
+    def _serve(self, seconds: float) -> None:
+        """Let pika work; it says nothing of a channel that the broker has closed."""
+        self._connection.process_data_events(time_limit=seconds)
+        if not self._channel.is_open:
+            raise ConnectionError("the broker closed the channel: was a message unacked too long?")
 
     def _drain(self, tags: list[str]) -> None:
         """Cancel, then store and ack what was delivered."""

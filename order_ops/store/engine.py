@@ -47,6 +47,11 @@ def _engine(database_url: str, size: int, statement_timeout_s: int) -> Engine:
         connect_args={
             "application_name": "order_ops",
             "connect_timeout": 10,
+            # a host that vanished is noticed within a minute
+            "keepalives_idle": 20,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 60_000,
             "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
         },
     )

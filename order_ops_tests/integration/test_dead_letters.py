@@ -379,6 +379,43 @@ def test_a_letter_that_is_dealt_with_while_a_worker_holds_behind_it_lets_go(shop
     assert held(shop) == []
 
 
+def test_an_event_behind_one_of_two_letters_is_due_when_that_one_is_dealt_with(shop: Shop) -> None:
+    """The letter of another producer about the same order holds nothing of ours."""
+    (ours,) = orphaned(shop, paid("o1"))
+    dispute = {"payment": "pi_o1", "account": "shop-cards", "amount_minor": 1, "currency": "BRL"}
+    other = message("dispute.created", "o1", 9, dispute="dp_1", **dispute).body
+    shop.stage(Message(other.replace(b"payment-service", b"disputes"), "dispute.created", {}))
+    shop.rows("UPDATE intake.inbox SET received_at = now() - interval '2 days' RETURNING 1")
+    shop.apply()
+    assert len(find(shop.pool, Selection())) == 2
+    refund = {"payment": "pi_o1", "account": "shop-cards", "amount_minor": 1_000, "currency": "BRL"}
+    shop.stage(message("refund.failed", "o1", 2, refund="re_1", **refund))
+    real = apply_lanes.fold
+
+    def discarded_meanwhile(*arguments: Any) -> Any:
+        folded = real(*arguments)
+        if any(outcome.label == "held" for outcome in folded.outcomes):
+            discard(shop.pool, [ours], ANA)
+        return folded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apply_lanes, "fold", discarded_meanwhile)
+        shop.apply()
+    assert held(shop) == []
+
+
+def test_an_id_may_hold_what_a_conflict_is_marked_with(shop: Shop, again: Replay) -> None:
+    odd = replace_id(paid("o1"), "evt#12")
+    (letter,) = orphaned(shop, odd)
+    edit(shop.worker(), letter, odd.body + b" ", ANA)
+    assert again(letter).became == "replayed"
+
+
+def replace_id(one: Message, name: str) -> Message:
+    body = {**json.loads(one.body), "id": name}
+    return Message(json.dumps(body).encode(), one.routing_key, {})
+
+
 def test_what_nobody_holds_any_more_is_found_and_let_go(shop: Shop) -> None:
     orphaned(shop, paid("o1"))
     refund = {"payment": "pi_o1", "account": "shop-cards", "amount_minor": 1_000, "currency": "BRL"}

@@ -104,6 +104,8 @@ def refund_succeeded(order: Order, event: events.RefundSucceededEvent) -> Change
     _same_refund(known, data)
     if known is not None and known.status == "succeeded":
         return []
+    if known is not None and known.settled_at and event.occurred_at < known.settled_at:
+        return []  # older than its failure: a bank has returned it since
     before = sum(
         r.amount_minor
         for r in order.refunds.values()
@@ -128,7 +130,7 @@ def refund_succeeded(order: Order, event: events.RefundSucceededEvent) -> Change
     whole = order.refunded_minor() >= order.paid_minor()
     if whole and (order.state, State.REFUNDED) in LEGAL_MOVES:
         return [moved(order, event, State.REFUNDED, "refunded", **detail)]
-    return [note(order, event, "partly_refunded", **detail)]
+    return [note(order, event, "refunded" if whole else "partly_refunded", **detail)]
 
 
 def refund_failed(order: Order, event: events.RefundFailedEvent) -> Changes:
@@ -144,7 +146,13 @@ def refund_failed(order: Order, event: events.RefundFailedEvent) -> Changes:
     if known is not None and known.settled_at and event.occurred_at <= known.settled_at:
         return []
     order.refunds[data.refund] = Refund(
-        data.refund, data.payment, data.account, data.amount_minor, data.currency, "failed"
+        data.refund,
+        data.payment,
+        data.account,
+        data.amount_minor,
+        data.currency,
+        "failed",
+        event.occurred_at,
     )
     kind = "refund_returned" if returned else "refund_failed"
     return [note(order, event, kind, alert=True, refund=data.refund, amount=data.amount_minor)]

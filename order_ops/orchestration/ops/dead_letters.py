@@ -73,7 +73,8 @@ def handle_dead_letters(
             context.add_output_metadata({"refused": str(refusal)})
             return
     with failures_by_kind(context, _ONCE):
-        done = _each(context, _TRIED_AGAIN(act), [letter.id for letter in letters])
+        ids = replays.in_order(order_ops.pool, [letter.id for letter in letters])
+        done = _each(context, _TRIED_AGAIN(act), ids)
     context.add_output_metadata(_told(done, letter_sets.set_name(letters)))
 
 

@@ -163,16 +163,23 @@ SELECT id, tenant_id, order_id, producer, sequence, event_type, routing_key, bod
     property_message_id, property_correlation_id, received_at, attempts + 1 AS attempts,
     next_at <= now() AS due,
     EXISTS (
-        SELECT 1 FROM ops.dead_letter letter
-        JOIN intake.inbox head ON head.id = letter.origin_id::bigint
-        WHERE letter.holds AND letter.state = 'open' AND letter.tenant_id = inbox.tenant_id
-            AND letter.order_id = inbox.order_id AND head.producer = inbox.producer
-            AND (COALESCE(head.sequence, 0), head.id) < (COALESCE(inbox.sequence, 0), inbox.id)
+        SELECT 1 FROM intake.hold
+        WHERE hold.tenant_id = inbox.tenant_id AND hold.order_id = inbox.order_id
+            AND hold.producer = inbox.producer
+            AND (hold.sequence, hold.id) < (COALESCE(inbox.sequence, 0), inbox.id)
     ) AS held
 FROM intake.inbox
 WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
     AND state IN ('pending', 'retry')
 ORDER BY id;
+
+-- name: held_still
+-- Of these events, those that an open dead letter about money comes before.
+SELECT inbox.id FROM intake.inbox
+JOIN intake.hold ON hold.tenant_id = inbox.tenant_id AND hold.order_id = inbox.order_id
+    AND hold.producer = inbox.producer
+    AND (hold.sequence, hold.id) < (COALESCE(inbox.sequence, 0), inbox.id)
+WHERE inbox.id = ANY (:ids::bigint[]);
 
 -- name: settle!
 -- Only under hold_claim.

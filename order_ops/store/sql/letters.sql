@@ -76,8 +76,8 @@ SELECT EXISTS (
 );
 
 -- name: lock_holding
--- The lanes that open letters hold; these letters stay open until the transaction ends.
-SELECT tenant_id, order_id FROM ops.dead_letter
+-- Open letters that hold something in these lanes: they stay open until the transaction ends.
+SELECT id FROM ops.dead_letter
 WHERE holds AND state = 'open'
     AND (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
 FOR SHARE;
@@ -85,7 +85,8 @@ FOR SHARE;
 -- name: in_order
 -- Letters in the order in which they can be replayed: of one lane and producer by sequence.
 SELECT letter.id FROM ops.dead_letter letter
-LEFT JOIN intake.inbox row ON letter.origin = 'event' AND row.id::text = letter.origin_id
+LEFT JOIN intake.inbox row
+    ON row.id = CASE WHEN letter.origin = 'event' THEN letter.origin_id::bigint END
 WHERE letter.id = ANY (:ids::bigint[])
 ORDER BY row.tenant_id, row.order_id, COALESCE(row.sequence, 0), row.id, letter.id;
 

@@ -130,7 +130,8 @@ FROM intake.inbox WHERE state IN ('pending', 'retry');
 UPDATE intake.inbox SET next_at = now()
 WHERE priority IN (0, 1, 2, 3) AND state IN ('pending', 'retry') AND next_at = 'infinity'
     AND NOT EXISTS (
-        SELECT 1 FROM ops.dead_letter letter
-        WHERE letter.holds AND letter.state = 'open' AND letter.tenant_id = inbox.tenant_id
-            AND letter.order_id = inbox.order_id
+        SELECT 1 FROM intake.hold
+        WHERE hold.tenant_id = inbox.tenant_id AND hold.order_id = inbox.order_id
+            AND hold.producer = inbox.producer
+            AND (hold.sequence, hold.id) < (COALESCE(inbox.sequence, 0), inbox.id)
     );

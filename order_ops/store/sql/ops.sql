@@ -14,8 +14,8 @@ WHERE published_at IS NULL ORDER BY id LIMIT :messages;
 UPDATE ops.outbox SET published_at = now() WHERE id = ANY (:ids::bigint[]);
 
 -- name: raise_alerts!
--- One open alert per fact, however often it is seen; the open one is locked, so that nobody
--- resolves it meanwhile, not knowing of this fact.
+-- One open alert per fact, however often it is seen, as it was last seen; the open one is
+-- locked, so that nobody resolves it meanwhile, not knowing of this fact.
 INSERT INTO ops.alert (dedupe_key, severity, title, detail, tenant_id, order_id, amount_minor,
     currency)
 SELECT DISTINCT ON (dedupe_key) * FROM unnest(:dedupe_key::text[], :severity::text[],
@@ -23,7 +23,8 @@ SELECT DISTINCT ON (dedupe_key) * FROM unnest(:dedupe_key::text[], :severity::te
     :amount_minor::bigint[], :currency::text[]) AS given(dedupe_key, severity, title, detail,
         tenant_id, order_id, amount_minor, currency)
 ORDER BY dedupe_key
-ON CONFLICT (dedupe_key) WHERE resolved_at IS NULL DO UPDATE SET title = alert.title;
+ON CONFLICT (dedupe_key) WHERE resolved_at IS NULL DO UPDATE
+    SET title = excluded.title, detail = excluded.detail;
 
 -- name: lock_alert^
 SELECT id FROM ops.alert WHERE dedupe_key = :dedupe_key AND resolved_at IS NULL FOR UPDATE;

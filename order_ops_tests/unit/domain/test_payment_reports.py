@@ -158,3 +158,17 @@ def test_a_refund_that_the_bank_returns_is_no_refund_any_more_and_wakes_somebody
     assert [(c.kind, c.alert) for c in changes] == [("refund_returned", True)]
     assert order.refunded_minor() == 0
     assert apply(order.copy(), event("refund.failed", minute=6, **refund)) == (order, [])
+
+
+def test_a_success_that_is_older_than_the_return_does_not_bring_the_refund_back() -> None:
+    refund = {**PAID, "amount_minor": 300, "refund": "re_1"}
+    order = after(CREATED, RESERVED, paid(), event("refund.failed", minute=5, **refund))
+    assert apply(order.copy(), event("refund.succeeded", minute=3, **refund)) == (order, [])
+    order, _ = apply(order, event("refund.succeeded", minute=6, **refund))
+    assert order.refunded_minor() == 300, "tried again, and paid back"
+
+
+def test_all_that_was_paid_back_of_a_cancelled_order_is_told_as_refunded() -> None:
+    order = after(CREATED, RESERVED, paid(), event("order.cancelled"))
+    _, changes = apply(order, event("refund.succeeded", **PAID, refund="re_1"))
+    assert [(c.kind, c.to_state) for c in changes] == [("refunded", State.CANCELLED)]

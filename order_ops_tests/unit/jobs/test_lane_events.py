@@ -443,3 +443,11 @@ def test_an_order_that_nothing_happened_to_is_touched_without_changes() -> None:
     assert set(labels(result).values()) == {"known"}
     assert result.touched is not None
     assert (result.touched.read_version, result.touched.changes) == (4, [])
+
+
+def test_what_is_not_about_money_goes_past_what_is_held() -> None:
+    one_till = [(SHOP, kind, data) for _, kind, data in (CREATED, RESERVED, PAID, CANCELLED)]
+    created, reserved, payment, cancelled = lane(*one_till)
+    result = fold(None, [created, reserved, replace(payment, held=True), cancelled], CODEC, WAITING)
+    assert labels(result) == {1: "applied", 2: "applied", 3: "held", 4: "applied"}
+    assert order_of(result).state is State.CANCELLED

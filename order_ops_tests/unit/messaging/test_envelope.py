@@ -129,3 +129,11 @@ def test_a_pattern_decides_the_priority_and_the_most_urgent_wins() -> None:
     assert [CODEC.stage(m).priority for m in (placed(), captured())] == [1, 0]
     assert [both.stage(m).priority for m in (placed(), captured())] == [1, 0]
     assert both.stage(legacy("other")).priority == 3, "unreadable: nobody's"
+
+
+@pytest.mark.parametrize("codec", [CODEC, changed(envelope={"id": "body.id"})])
+def test_whose_it_is_is_known_also_when_its_amount_or_id_is_not(codec: Codec) -> None:
+    staged = codec.stage(captured(amount="49,90"))
+    assert staged.state == "parked"
+    named = (staged.tenant_id, staged.order_id, staged.producer, staged.event_type)
+    assert named == ("legacy", "A-1", "till", "payment.succeeded")

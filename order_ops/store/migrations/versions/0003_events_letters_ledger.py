@@ -18,7 +18,7 @@ def _replace_status(*values: str) -> None:
 
 def _refuse_to_lose(query: str, what: str) -> None:
     if op.get_bind().execute(sa.text(f"SELECT EXISTS ({query})")).scalar():
-        raise RuntimeError(f"0003 cannot be undone: it would lose {what}; export and delete them")
+        raise RuntimeError(f"0003 cannot be undone: it would lose {what}: restore a backup instead")
 
 
 def upgrade() -> None:
@@ -258,6 +258,16 @@ def upgrade() -> None:
         " RAISE EXCEPTION '%.% is only ever added to', TG_TABLE_SCHEMA, TG_TABLE_NAME"
         " USING ERRCODE = 'integrity_constraint_violation'; END $$"
     )
+    op.execute(
+        "CREATE VIEW intake.hold AS SELECT letter.tenant_id, letter.order_id, head.producer,"
+        " COALESCE(head.sequence, 0) AS sequence, head.id"
+        " FROM ops.dead_letter letter JOIN intake.inbox head ON head.id = letter.origin_id::bigint"
+        " WHERE letter.holds AND letter.state = 'open' AND letter.origin = 'event'"
+    )
+    op.execute(
+        "UPDATE ops.dead_letter SET holds = true WHERE origin = 'event' AND state = 'open'"
+        " AND attempts > 0 AND (starts_with(name, 'payment.') OR starts_with(name, 'refund.'))"
+    )
     for what, each in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
         op.execute(
             f"CREATE TRIGGER only_added_{each.lower()} BEFORE {what} ON ops.audit"
@@ -273,7 +283,10 @@ def downgrade() -> None:
     op.drop_constraint("shop_state", "orders", schema="orders", type_="check")
     op.drop_constraint("reviewed_at", "dead_letter", schema="ops", type_="check")
     op.drop_constraint("body", "outbox", schema="ops", type_="check")
+    op.execute("DROP VIEW intake.hold")
+    op.execute("UPDATE intake.inbox SET next_at = now() WHERE next_at = 'infinity'")
     _refuse_to_lose("SELECT FROM orders.disputes", "disputes")
+    _refuse_to_lose("SELECT FROM orders.orders WHERE shop_state IS NOT NULL", "what shops said")
     _refuse_to_lose("SELECT FROM ops.audit", "audit rows")
     _refuse_to_lose("SELECT FROM ops.dead_letter WHERE replay_of IS NOT NULL", "letters of replays")
     op.create_table_comment(
