@@ -223,7 +223,9 @@ GROUP BY state ORDER BY state;
 -- name: count_by_state_of
 SELECT state, count(*) AS messages FROM intake.inbox
 WHERE tenant_id = :tenant_id AND order_id = ANY (:order_ids::text[])
+    AND NOT starts_with(message_id, 'content:')
 GROUP BY state ORDER BY state;
 
 -- name: parked_bodies
-SELECT body FROM intake.inbox WHERE state = 'parked' AND tenant_id IS NULL;
+-- Of messages that could not be read: those are known by their content.
+SELECT body FROM intake.inbox WHERE state = 'parked' AND starts_with(message_id, 'content:');
