@@ -99,6 +99,14 @@ class System:
         count = "SELECT count(*) FROM intake.inbox WHERE state IN ('pending', 'retry')"
         return int(self.one(count))
 
+    def waiting(self) -> str:
+        """What still waits to be applied, why, and who has it: for a person to read."""
+        events = """SELECT order_id, producer, sequence, event_type, state, attempts, next_at, note
+            FROM intake.inbox WHERE state IN ('pending', 'retry') ORDER BY id LIMIT 20"""
+        held = "SELECT * FROM intake.claim"
+        suspects = "SELECT * FROM intake.suspect"
+        return "\n".join(map(str, [*self.rows(events), *self.rows(held), *self.rows(suspects)]))
+
     def depth(self) -> int:
         """How many messages are ready in the broker."""
         with pika.BlockingConnection(pika.URLParameters(self.amqp_url)) as connection:
@@ -117,7 +125,7 @@ class System:
         self._one_that("work", "worker").wait_said("worker.working")
         self.all_staged(timeout)
         _wait(lambda: not self.depth(), timeout, lambda: f"an empty broker: {self.depth()}")
-        _wait(lambda: not self.unsettled(), timeout, lambda: f"nothing due: {self.unsettled()}")
+        _wait(lambda: not self.unsettled(), timeout, lambda: f"nothing due: {self.waiting()}")
         claims = "SELECT count(*) FROM intake.claim"
         _wait(lambda: not self.one(claims), timeout, lambda: "no claim")
         self.end()
