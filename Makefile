@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PEERS := .venv-bench
 STAMP := $(VENV)/.installed
 DATA := .order_ops
+# two at a time; tests of one group (a whole system that is up) one after the other
+SIDE_BY_SIDE := -n 2 --dist loadgroup
 UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-annotate --no-header --python-version 3.11
@@ -39,14 +41,14 @@ up: install ## run everything until Ctrl-C
 
 test: install ## the whole suite on real servers; installs RabbitMQ if it may
 	@$(BIN)/python -m order_ops.devstack.ensure
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 BROKER := 3
 MINUTES := 10
 
 faults: install ## break everything on purpose: SEED=n to repeat, BROKER=4 for RabbitMQ 4
 	@$(BIN)/python -m order_ops.devstack.ensure
-	$(BIN)/python -m pytest order_ops_tests/faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) order_ops_tests/faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
 
 soak: install ## faults at random under load: MINUTES=n, SEED=n, BROKER=4
 	@$(BIN)/python -m order_ops.devstack.ensure
@@ -70,7 +72,7 @@ check: install ## lint, layers, types, unit tests, definitions, migrations
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q order_ops_tests/unit
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) order_ops_tests/unit
 	$(BIN)/python -m order_ops.devstack.run --no-broker \
 		sh -ec 'alembic upgrade head; alembic check; dg check defs --no-check-yaml'
 
