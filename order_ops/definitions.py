@@ -2,9 +2,12 @@
 
 import dagster as dg
 
-from order_ops.orchestration import jobs, schedules, sensors
+from order_ops.orchestration import jobs, own_process, schedules, sensors
 from order_ops.orchestration.assets import messages, reconciliation
 from order_ops.orchestration.resources import OrderOps
+
+# a run worker logs before anything of ours is called: at the start of its run
+own_process.settle_in()
 
 defs = dg.Definitions(
     assets=[
@@ -14,15 +17,12 @@ defs = dg.Definitions(
         reconciliation.reconcile_payments,
     ],
     jobs=jobs.ALL,
-    schedules=[
-        schedules.reconcile_payments_schedule,
-        schedules.expire_orders_schedule,
-        schedules.message_ledger_schedule,
-    ],
+    schedules=schedules.ALL,
     sensors=[
         sensors.staging_sensor,
         sensors.changed_days_sensor,
         sensors.run_failure_sensor,
+        sensors.again_sensor,
         sensors.replay_sensor,
     ],
     resources={"order_ops": OrderOps(), "io_manager": dg.mem_io_manager},

@@ -6,16 +6,18 @@ do. What a shop *is* (exchange, accounts, time zones) is not a setting but part
 of the mapping file, see `order_ops.mapping`.
 """
 
+import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as NotJsonError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from order_ops.domain.alert_kinds import Severity
 from order_ops.domain.failures import MendableError
 
 PREFIX = "ORDER_OPS_"
@@ -52,6 +54,30 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _web_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must be http://... or https://...")
+    return value
+
+
+def _secret_web_url(value: SecretStr) -> SecretStr:
+    _web_url(value.get_secret_value())
+    return value
+
+
+def _channel_id(value: str) -> str:
+    if not re.fullmatch(r"[CGD][A-Z0-9]{2,}", value):
+        raise ValueError(
+            "must be the id of a channel, such as C0123456789: it is at the end of the channel's "
+            "details; a name cannot be asked for its history"
+        )
+    return value
+
+
+WebUrl = Annotated[str, AfterValidator(_web_url)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret_web_url)]
+
+
 class Settings(BaseSettings):
     """Settings of every order_ops process (prefix ORDER_OPS_)."""
 
@@ -81,6 +107,7 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=9469, ge=1, le=65_535, description="of order-ops watch")
 
     expiry_grace_s: int = Field(default=60, ge=0)
+    run_memory_mb: int = Field(default=2_048, ge=256, description="of a run's own process")
     database_pool: int = Field(default=5, ge=1, le=50)
     statement_timeout_s: int = Field(default=120, ge=1)
 
@@ -89,6 +116,38 @@ class Settings(BaseSettings):
     )
     provider_api_base: str | None = Field(default=None, description="for a stand-in server")
     provider_timeout_s: float = Field(default=10.0, gt=0, le=120)
+
+    slack_token: SecretStr | None = Field(
+        default=None, description="of a bot: chat:write, channels:history"
+    )
+    slack_channel: Annotated[str, AfterValidator(_channel_id)] | None = None
+    slack_webhook_url: SecretUrl | None = Field(default=None, description="without a token")
+    slack_api_base: WebUrl | None = Field(default=None, description="for a stand-in server")
+    apprise_urls: list[SecretStr] = Field(
+        default_factory=list, description='pagers and mail: ["mailtos://..."]'
+    )
+    apprise_severities: list[Severity] = Field(
+        default=["critical"], description="what pagers and mail are told"
+    )
+    alert_timeout_s: float = Field(default=10.0, ge=1, le=60, description="of a call to a channel")
+    escalate_after_s: float = Field(
+        default=900.0, gt=0, description="unacknowledged, until pagers are rung again"
+    )
+    ui_url: WebUrl | None = Field(default=None, description="Dagster's UI, for links to runs")
+    runbook_url: WebUrl | None = Field(
+        default=None, description="where the repository's files are read, for links to runbooks"
+    )
+    dead_man_url: SecretUrl | None = Field(
+        default=None, description="called by order-ops watch every minute while all is well"
+    )
+
+    @model_validator(mode="after")
+    def _token_and_channel(self) -> Self:
+        if (self.slack_token is None) != (self.slack_channel is None):
+            raise ValueError(
+                f"{PREFIX}SLACK_TOKEN, {PREFIX}SLACK_CHANNEL: set both, or none of them"
+            )
+        return self
 
 
 @cache
@@ -102,15 +161,29 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
-    except NotJsonError:  # its text and its cause hold the value: keys
-        raise SettingsError(f'{PREFIX}PROVIDER_KEYS: is not JSON: {{"account": "key"}}') from None
+    except NotJsonError as error:  # its cause holds the value: keys
+        raise SettingsError(_not_json(str(error))) from None
+
+
+_JSON = {
+    "provider_keys": '{"account": "key"}',
+    "apprise_urls": '["mailtos://..."]',
+    "apprise_severities": '["critical"]',
+}
+
+
+def _not_json(error: str) -> str:
+    """Which variable it is, without a word of its value."""
+    name = next((name for name in _JSON if f'"{name}"' in error), "provider_keys")
+    return f"{PREFIX}{name.upper()}: is not JSON: {_JSON[name]}"
 
 
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
-        name = PREFIX + str(problem["loc"][0]).upper()
+        name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else ""
         what = "is not set" if problem["type"] == "missing" else problem["msg"]
-        lines.append(f"{name}: {what.removeprefix('Value error, ')}")
+        told = what.removeprefix("Value error, ")
+        lines.append(f"{name}: {told}" if name else told)
     hint = "`order-ops up` sets them for embedded services; see README, Settings."
     return "\n".join([*lines, hint])

@@ -1,1 +1,4 @@
-"""Alert rows: what is written with the fact that caused it. Delivering them is to come."""
+"""Alerts, told: how they look, and the channels that they are told by. It reads no database.
+
+When an alert is told, and what is remembered of it, is `order_ops.jobs.alert_delivery`.
+"""

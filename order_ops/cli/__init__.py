@@ -2,7 +2,7 @@
 
 import typer
 
-from order_ops.cli import dlq, doctor, files, messages, pauses, system
+from order_ops.cli import alerts, dlq, doctor, files, messages, pauses, system
 
 app = typer.Typer(
     name="order-ops",
@@ -25,5 +25,6 @@ for command in (
     files.reconcile,
 ):
     app.command()(command)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(messages.app, name="messages")

@@ -1,5 +1,6 @@
 """Commands that run the system or a process of it."""
 
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -81,15 +82,21 @@ def relay() -> None:
 
 
 def watch() -> None:
-    """Keep the ledger of messages and serve metrics, until stopped; needs no Dagster.
+    """Free what dead workers held, tell who is not heard of, serve metrics; until stopped.
 
+    It goes on when Dagster is down; with DAGSTER_HOME set it ends lost runs there too.
     Metrics are at ORDER_OPS_METRICS_ADDRESS and ORDER_OPS_METRICS_PORT, path /metrics.
     """
+    from order_ops.jobs.catalogue import expected_beats  # noqa: PLC0415
     from order_ops.jobs.watch import Watcher  # noqa: PLC0415
+    from order_ops.orchestration.run_storage import StoredRuns  # noqa: PLC0415
 
     with explained():
         settings = get_settings()
-        watcher = Watcher(pool(), settings, load_mapping(settings.mapping).events)
+        events = load_mapping(settings.mapping).events
+        with_dagster = "DAGSTER_HOME" in os.environ
+        runs, expected = (StoredRuns(), expected_beats()) if with_dagster else (None, {})
+        watcher = Watcher(pool(), settings, events, runs, expected)
         try:
             _run_process("watch", watcher.run, watcher.stop)
         except (OSError, UnicodeError) as error:  # the latter of a name that is no host's

@@ -29,7 +29,8 @@ class Program:
     aborts when its helper dies first, instead of closing its files."""
     waits: bool = False
     """Whether it is started once the programs before it are ready: a client that finds
-    no broker backs off, and would then come up long after the broker did."""
+    no broker backs off, and would then come up long after the broker did; and of two that
+    create Dagster's tables at the same time, one may fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def programs(home: Path, ports: Ports, *, postgres: bool, node: bool, amqp: bool
     here, module = str(home), (sys.executable, "-m")
     workspace = ("-w", "workspace.yaml")
     server, webserver = str(ports.code_server), str(ports.webserver)
-    listen = ("-h", LOOPBACK, "-p")
+    listen, as_json = ("-h", LOOPBACK, "-p"), ("--log-format", "json")
     code_server = ("code-server", "start", "-m", "order_ops.definitions")
     wanted = {
         "postgres": postgres,
@@ -65,10 +66,14 @@ def programs(home: Path, ports: Ports, *, postgres: bool, node: bool, amqp: bool
         Program("rabbitmq", (*module, "order_ops.devstack.broker", here, "node"), 90, False),
         Program(
             "code-server",
-            (_script("dagster"), *code_server, *listen, server),
+            (_script("dagster"), *code_server, *as_json, *listen, server),
         ),
-        Program("webserver", (_script("dagster-webserver"), *workspace, *listen, webserver)),
-        Program("daemon", (_script("dagster-daemon"), "run", *workspace)),
+        Program(
+            "webserver",
+            (_script("dagster-webserver"), *workspace, *as_json, *listen, webserver),
+            waits=True,
+        ),
+        Program("daemon", (_script("dagster-daemon"), "run", *as_json, *workspace), waits=True),
         Program("consumer", (_script("order-ops"), "consume"), waits=True),
         Program("relay", (_script("order-ops"), "relay"), waits=True),
         Program("watch", (_script("order-ops"), "watch"), waits=True),
@@ -87,6 +92,8 @@ def configuration(home: Path, root: Path, socket: Path, wanted: Sequence[Program
         logfile_maxbytes=LOG_SIZE,
         logfile_backups=LOG_BACKUPS,
         pidfile=pid_file(home),
+        # of the process that a code server starts, which is not told of --log-format
+        environment='DAGSTER_CLI_API_GRPC_LOG_FORMAT="json"',
         childlogdir=home / "logs",
     )
     control = [

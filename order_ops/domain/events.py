@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import (
     BaseModel,
+    ConfigDict,
     Field,
     TypeAdapter,
     field_validator,
@@ -182,7 +183,9 @@ Event = (
     | DisputeClosedEvent
 )
 
-EVENT = TypeAdapter[Event](Annotated[Event, Field(discriminator="type")])
+EVENT = TypeAdapter[Event](
+    Annotated[Event, Field(discriminator="type")], config=ConfigDict(hide_input_in_errors=True)
+)
 """Validates a canonical envelope (a dict or JSON) into its event."""
 
 EVENT_TYPES: dict[str, type[_Envelope]] = {

@@ -167,7 +167,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of an order's history, and one message to the world."""
+    """One row of an order's history, and one message to the world.
+
+    correlation_id: of the message, or the run, that all of this began with.
+    """
 
     kind: str
     from_state: State | None
@@ -177,6 +180,7 @@ class Change:
     cause: str
     detail: dict[str, Any]
     alert: bool = False
+    correlation_id: str | None = None
 
 
 def move(

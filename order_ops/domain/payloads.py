@@ -10,8 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from order_ops.domain.redaction import redacted
+
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$"), AfterValidator(redacted)]
+"""What people have written: without what it should not hold."""
 Minor = Annotated[int, Field(strict=True, ge=0, le=10**15)]
 
 
@@ -37,9 +40,9 @@ Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 class Model(BaseModel):
-    """Immutable; what it does not know is ignored."""
+    """Immutable; what it does not know is ignored, and its errors repeat nothing of it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 class PaymentIntent(Model):

@@ -11,6 +11,7 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic, sleep
@@ -20,16 +21,17 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, classify
 from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
+from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS
 from order_ops.jobs.lane_events import StagedEvent, failed, readable
-from order_ops.store import claims, leases
+from order_ops.store import claims
 from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import Connection, transaction
+from order_ops.store.executions import LeaseLost
 from order_ops.store.ledger import Key
-from order_ops.store.queries import intake
+from order_ops.store.queries import executions, intake
 
 log = structlog.get_logger(__name__)
 
-LEASE = "apply_order_events"
 _POLL_S = 0.2
 _SIDE_BY_SIDE = 2
 _ROUND_S = 5.0
@@ -72,40 +74,31 @@ def apply_while_due(
     seconds: float = 300.0,
     linger_s: float = 0.0,
     progress: Callable[[Applied], None] = lambda _: None,
-) -> Applied | None:
+) -> Applied:
     """Apply due events as they come, until none came for `linger_s` or the time is up.
 
     A run takes seconds to start: one that lingers applies the next event at once.
-    One worker does so at a time, by lease.
-
-    Returns:
-        What was applied; None when another worker has the lease and does it.
     """
     done = Applied()
     deadline = monotonic() + seconds
     quiet_since = monotonic()
-    lease = (worker.pool, LEASE, worker.run_id)
-    try:
-        while leases.take(*lease, worker.settings.lease_s):
-            found = apply_due_events(worker, seconds=min(deadline - monotonic(), _ROUND_S))
-            if found.lanes:
-                done += found
-                progress(done)
-                quiet_since = monotonic()
-            elif monotonic() - quiet_since >= linger_s:
-                return done
-            else:
-                sleep(_POLL_S)
-            if monotonic() >= deadline:
-                return done
-        return done if done.lanes else None
-    finally:
-        leases.release(*lease)
+    while monotonic() < deadline:
+        found = apply_due_events(worker, seconds=min(deadline - monotonic(), _ROUND_S))
+        if found.lanes:
+            done += found
+            progress(done)
+            quiet_since = monotonic()
+        elif monotonic() - quiet_since >= linger_s:
+            break
+        else:
+            sleep(_POLL_S)
+    return done
 
 
 def is_being_applied(pool: Engine) -> bool:
     """Whether a worker is applying events, or waiting for some; a dead one's lease passes."""
-    return leases.is_held(pool, LEASE)
+    with transaction(pool) as conn:
+        return bool(executions.is_live(conn, job=APPLY_ORDER_EVENTS.name))
 
 
 def _apply_side_by_side(worker: Worker, until: float) -> Applied:
@@ -128,7 +121,8 @@ def _apply_side_by_side(worker: Worker, until: float) -> Applied:
 
     with ThreadPoolExecutor(_SIDE_BY_SIDE, "apply") as threads:
         try:
-            working = [threads.submit(chunks) for _ in range(_SIDE_BY_SIDE)]
+            # what is bound to the lines of this run is bound in its threads
+            working = [threads.submit(copy_context().run, chunks) for _ in range(_SIDE_BY_SIDE)]
             return sum((thread.result() for thread in working), Applied())
         finally:
             stop.set()
@@ -176,7 +170,7 @@ def _apply(worker: Worker, claim: Claim, lanes: slice = slice(None)) -> Applied:
     try:
         with transaction(worker.pool) as conn:
             return _apply_chunk(worker, conn, claim, keys)
-    except ClaimLost:
+    except LeaseLost:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one lane's
         if len(keys) == 1:

@@ -9,8 +9,10 @@ lanes. What holds the lanes meanwhile is the caller's: a claim
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import structlog
 from sqlalchemy import Engine
 
+from order_ops.domain.redaction import kept_or_none
 from order_ops.jobs import reconciliation_days
 from order_ops.jobs.lane_events import Folded, Outcome, StagedEvent, Terms, fold
 from order_ops.mapping import Mapping, load_mapping
@@ -21,6 +23,8 @@ from order_ops.store.engine import Connection, engine
 from order_ops.store.ledger import Key
 from order_ops.store.letters import add_dead_letters
 from order_ops.store.queries import intake, letters
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,11 @@ class Worker:
         )
 
 
-def worker(settings: Settings, run_id: str) -> Worker:
-    """The worker of this shop."""
+def worker(settings: Settings, run_id: str, pool: Engine | None = None) -> Worker:
+    """The worker of this shop; what it writes goes through `pool`, if given."""
     mapping = load_mapping(settings.mapping)
     codec = Codec(mapping.events, settings.message_limit_bytes)
-    return Worker(engine(settings), codec, settings, mapping, run_id)
+    return Worker(pool or engine(settings), codec, settings, mapping, run_id)
 
 
 def apply_lanes(
@@ -116,9 +120,31 @@ def settle(conn: Connection, worker: Worker, outcomes: Sequence[Outcome]) -> Non
         conn,
         id=[outcome.event.id for outcome in outcomes],
         state=[outcome.state for outcome in outcomes],
-        note=[outcome.note for outcome in outcomes],
+        note=[kept_or_none(outcome.note) for outcome in outcomes],
         attempts=[outcome.attempts for outcome in outcomes],
         delay_s=[outcome.delay_s for outcome in outcomes],
         run_id=worker.run_id,
     )
     add_dead_letters(conn, [outcome.letter for outcome in outcomes if outcome.letter])
+    for outcome in outcomes:
+        if outcome.label in _TOLD:
+            _tell(worker, outcome)
+
+
+_TOLD = frozenset({"retry", "dead"})
+
+
+def _tell(worker: Worker, outcome: Outcome) -> None:
+    event = outcome.event
+    log.warning(
+        "event.not_applied",
+        became=outcome.label,
+        event_id=event.id,
+        type=event.event_type,
+        tenant=event.tenant_id,
+        order=event.order_id,
+        correlation_id=event.correlation_id,
+        run_id=worker.run_id,
+        attempts=outcome.attempts,
+        error=outcome.note,
+    )

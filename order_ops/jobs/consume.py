@@ -18,6 +18,7 @@ from order_ops.messaging.consumer import Consumer
 from order_ops.messaging.session import Intake, Limits
 from order_ops.settings import Settings, SettingsError
 from order_ops.store import pauses
+from order_ops.store.beats import Beating
 from order_ops.store.engine import engine, transaction
 from order_ops.store.inbox import StageResult, stage
 
@@ -92,7 +93,13 @@ def make_consumer(settings: Settings, mapping: Mapping | None = None) -> Consume
         wait_s=settings.consumer_wait_ms / 1000,
         prefetch=settings.consumer_prefetch,
     )
-    intake = Intake(codec.stage, store, lambda: pauses.paused(pool, "consumer") is None)
+    alive = Beating(pool, "process:consumer")
+
+    def is_open() -> bool:
+        alive.turn()
+        return pauses.paused(pool, "consumer") is None
+
+    intake = Intake(codec.stage, store, is_open)
     return Consumer(settings.amqp_url, mapping.events, intake, limits)
 
 

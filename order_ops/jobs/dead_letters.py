@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from order_ops.domain.messages import Message, Staged
+from order_ops.domain.redaction import kept
 from order_ops.jobs.apply_lanes import Worker
 from order_ops.jobs.letter_sets import LetterError, State
 from order_ops.store import audit, letters
@@ -93,7 +94,7 @@ def _discard(pool: Engine, letter_id: int, actor: Actor, *, dry_run: bool) -> Ac
             letters.review(conn, letter, "discarded", actor)
             audit.record(conn, actor, "dlq.discard", letters.subject(letter_id))
             if letter.origin == "event":
-                note = f"discarded by {actor.name}: {actor.reason}"
+                note = kept(f"discarded by {actor.name}: {actor.reason}")
                 row = int(letter.origin_id)
                 intake.settle_letter_row(conn, id=row, state="discarded", note=note)
                 let_go(conn, letter)

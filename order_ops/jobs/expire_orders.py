@@ -18,9 +18,9 @@ from order_ops.domain.failures import ClassifiedError
 from order_ops.domain.orders import Order, State
 from order_ops.jobs.expiry_acts import NOT_CANCELLED, Expirer, Seen, act
 from order_ops.store import ledger
+from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import transaction
 from order_ops.store.ledger import Key
-from order_ops.store.letters import Alert, raise_alerts
 from order_ops.store.queries import orders as sql
 
 RECHECK_S = 300

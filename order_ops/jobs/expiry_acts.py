@@ -9,7 +9,7 @@ lead to a second act.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -65,7 +65,8 @@ def act(expirer: Expirer, order: Order, decision: Decision, seen: Sequence[Seen]
         return "overtaken"
     still_payable = _cancel(expirer, decision, seen)
     if still_payable is not None:
-        log.warning("expire.not_cancelled", order=order.order_id, payment=still_payable)
+        about = {"order": order.order_id, "correlation_id": expirer.run_id}
+        log.warning("expire.not_cancelled", **about, payment=still_payable)
         return NOT_CANCELLED
     with transaction(expirer.pool) as conn:
         changed = _change(conn, expirer, order, decision, seen)
@@ -119,7 +120,12 @@ def _cancel(expirer: Expirer, decision: Decision, seen: Sequence[Seen]) -> str |
         try:
             after = expirer.client_of(accounts[ref]).cancel(ref, key)
         except ClassifiedError as error:
-            log.warning("expire.cancel_failed", payment=ref, error=str(error))
+            log.warning(
+                "expire.cancel_failed",
+                payment=ref,
+                error=str(error),
+                correlation_id=expirer.run_id,
+            )
             return ref
         if after.status != "canceled":
             return ref
@@ -151,7 +157,7 @@ def _change(
         cause=f"run:{expirer.run_id}",
         detail={"reason": decision.reason},
     )
-    touched.changes.append(change)
+    touched.changes.append(replace(change, correlation_id=expirer.run_id))
     ledger.save(conn, [touched])
     reconciliation_days.mark_changed(conn, expirer.mapping, [order])
     return True

@@ -20,6 +20,7 @@ from order_ops.domain.events import MONEY_EVENTS, Event
 from order_ops.domain.failures import RETRIED, FailureKind, RetryPolicy, classify, fingerprint
 from order_ops.domain.handlers import apply
 from order_ops.domain.orders import Order, Rejected, TooEarly
+from order_ops.domain.redaction import redacted
 from order_ops.messaging.codec import Codec, Unreadable
 from order_ops.store.ledger import Touched
 from order_ops.store.letters import DeadLetter
@@ -69,6 +70,7 @@ class StagedEvent:
     headers: dict[str, Any]
     property_message_id: str | None
     property_correlation_id: str | None
+    correlation_id: str | None
     received_at: datetime
     attempts: int
     due: bool
@@ -202,7 +204,9 @@ def _try(result: Folded, staged: StagedEvent, codec: Codec, terms: Terms) -> Out
     if not changes:
         return Outcome(staged, "known", "done", "no effect: known already")
     result.touched.order = after
-    result.touched.changes += changes
+    result.touched.changes += [
+        replace(change, correlation_id=staged.correlation_id) for change in changes
+    ]
     return Outcome(staged, "applied", "done")
 
 
@@ -277,7 +281,9 @@ def failed(
     kind = classify(error)
     if kind in RETRIED | {FailureKind.UNKNOWN} and staged.attempts < terms.attempts:
         delay = FAILING.delay_s(staged.attempts, _RANDOM)
-        return Outcome(staged, "retry", "retry", f"{type(error).__name__}: {error}"[:500], delay)
+        return Outcome(
+            staged, "retry", "retry", redacted(f"{type(error).__name__}: {error}")[:500], delay
+        )
     return _dead(staged, error, terms, event)
 
 
@@ -303,8 +309,9 @@ def _dead(staged: StagedEvent, error: Exception, terms: Terms, event: Event | No
         critical=staged.event_type in MONEY_EVENTS,
         holds=staged.event_type in MONEY_EVENTS,
         replay_of=terms.replay_of,
+        correlation_id=staged.correlation_id,
     )
-    return Outcome(staged, "dead", "parked", str(error)[:500], letter=letter)
+    return Outcome(staged, "dead", "parked", redacted(str(error))[:500], letter=letter)
 
 
 def _names(staged: StagedEvent, event: Event | None) -> set[str]:

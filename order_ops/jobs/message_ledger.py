@@ -15,11 +15,10 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import MendableError
 from order_ops.store import audit
+from order_ops.store.alerts import Alert, raise_alerts, resolve_others
 from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection, transaction
-from order_ops.store.letters import Alert, raise_alerts
 from order_ops.store.queries import messages as sql
-from order_ops.store.queries import ops
 
 GAP = "messages:gap:"
 UNCONFIRMED = "messages:unconfirmed:"
@@ -89,7 +88,7 @@ def refresh(pool: Engine, source: str, grace_s: float) -> Balance:
         raise_alerts(conn, alerts)
         keys = [alert.dedupe_key for alert in alerts]
         for kind in (GAP, UNCONFIRMED):
-            ops.resolve_others(conn, prefix=kind, dedupe_keys=keys)
+            resolve_others(conn, kind, keys)
     return balance
 
 

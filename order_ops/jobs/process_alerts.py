@@ -2,9 +2,10 @@
 
 from sqlalchemy import Engine
 
+from order_ops.domain.redaction import redacted
+from order_ops.store import alerts
+from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import transaction
-from order_ops.store.letters import Alert, raise_alerts
-from order_ops.store.queries import ops
 
 
 def tell_death(pool: Engine, process: str, why: str) -> None:
@@ -12,7 +13,7 @@ def tell_death(pool: Engine, process: str, why: str) -> None:
     alert = Alert(
         dedupe_key=_key(process),
         severity="critical",
-        title=f"{process} has died: {why}"[:300],
+        title=redacted(f"{process} has died: {why}")[:300],
     )
     with transaction(pool) as conn:
         raise_alerts(conn, [alert])
@@ -21,7 +22,7 @@ def tell_death(pool: Engine, process: str, why: str) -> None:
 def tell_start(pool: Engine, process: str) -> None:
     """It lives again: its next death is another alert."""
     with transaction(pool) as conn:
-        ops.resolve_alerts(conn, dedupe_keys=[_key(process)])
+        alerts.resolve(conn, _key(process))
 
 
 def _key(process: str) -> str:

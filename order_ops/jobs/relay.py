@@ -19,6 +19,7 @@ from order_ops.mapping import Events
 from order_ops.messaging import audit, topology
 from order_ops.messaging.publisher import Outgoing, Publisher, PublishError
 from order_ops.store import leases
+from order_ops.store.beats import Beating
 from order_ops.store.engine import transaction
 from order_ops.store.queries import ops
 
@@ -39,6 +40,7 @@ class Relay:
         self._events = events
         self._amqp_url = amqp_url
         self._owner = f"{socket.gethostname()}:{getpid()}:{uuid4().hex[:8]}"
+        self._alive = Beating(pool, "process:relay")
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -64,6 +66,7 @@ class Relay:
         publisher = Publisher(self._amqp_url)
         try:
             while not self._stopping.is_set():
+                self._alive.turn()
                 if not leases.take(self._pool, LEASE, self._owner, LEASE_S):
                     publisher.idle(_IDLE_S * 4)
                 elif publish_batch(self._pool, publisher) == 0:
@@ -94,6 +97,7 @@ def publish_batch(pool: Engine, publisher: Publisher) -> int:
                 routing_key=row.routing_key,
                 body=bytes(row.body),
                 headers={**row.headers, "tenant": row.tenant_id, "order": row.order_id},
+                correlation_id=row.correlation_id,
             )
             for row in rows
         ]

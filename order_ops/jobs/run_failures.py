@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, fingerprint
+from order_ops.store import executions
 from order_ops.store.engine import transaction
 from order_ops.store.letters import DeadLetter, add_dead_letters
 from order_ops.store.queries import letters
@@ -31,9 +32,10 @@ class FailedRun:
 
 
 def unhandled(pool: Engine, run_ids: Sequence[str]) -> list[str]:
-    """Those of the runs that have no dead letter yet."""
+    """Those of the runs that have no dead letter yet, and whose work is not done again."""
     with transaction(pool) as conn:
         known = {row.origin_id for row in letters.handled_failures(conn, run_ids=list(run_ids))}
+        known |= executions.withheld(conn, run_ids)
     return [run_id for run_id in run_ids if run_id not in known]
 
 
@@ -44,11 +46,12 @@ def record(pool: Engine, runs: Sequence[FailedRun]) -> int:
         How many runs were given; those known already change nothing.
     """
     with transaction(pool) as conn:
-        add_dead_letters(conn, [_letter(run) for run in runs])
+        add_dead_letters(conn, [letter(run) for run in runs])
     return len(runs)
 
 
-def _letter(run: FailedRun) -> DeadLetter:
+def letter(run: FailedRun) -> DeadLetter:
+    """The dead letter of a failed run."""
     replay_of = run.tags.get(REPLAY_OF, "")
     return DeadLetter(
         origin="run",
@@ -61,4 +64,5 @@ def _letter(run: FailedRun) -> DeadLetter:
         stack=run.stack,
         headers={"config": run.config, "tags": run.tags},
         replay_of=int(replay_of) if replay_of.isdecimal() else None,
+        correlation_id=run.run_id,
     )

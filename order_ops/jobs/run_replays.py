@@ -7,8 +7,10 @@ key per request, until the launched run has ended.
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Engine
 
+from order_ops.domain.redaction import REDACTED
 from order_ops.jobs.dead_letters import Acted, Became, lock_open
 from order_ops.jobs.letter_sets import LetterError
 from order_ops.store import audit, letters
@@ -33,6 +35,12 @@ def request(pool: Engine, letter_id: int, actor: Actor, *, dry_run: bool) -> Act
             raise LetterError(
                 f"dead letter {letter_id} is a run of assets chosen in the UI: re-execute run "
                 f"{letter.origin_id} there, then discard this letter"
+            )
+        if REDACTED.encode() in orjson.dumps(letter.headers):
+            raise LetterError(
+                f"dead letter {letter_id} is a run with something sensitive in its config, which "
+                f"is not kept here: re-execute run {letter.origin_id} in the UI, then discard "
+                "this letter"
             )
         if not dry_run:
             letters.review(conn, letter, "replaying", actor)

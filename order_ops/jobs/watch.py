@@ -1,95 +1,196 @@
 """The watcher: what must go on when Dagster is down.
 
-It keeps the ledger of messages up to date, and is scraped by Prometheus.
+It frees what dead workers held, tells of whoever is not heard of any more, keeps the
+ledger of messages up to date, delivers alerts, is scraped by Prometheus, and calls a
+dead man's switch while it is well. Each duty is done by a thread of its own: one that
+hangs or fails holds up no other, and all may be done twice.
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Protocol
 
-import pika
 import structlog
-from prometheus_client import Metric
 from sqlalchemy import Engine
 
+from order_ops.alerting import configured
+from order_ops.alerting.dead_man import DeadMan
 from order_ops.domain.findings import reason
-from order_ops.jobs import message_ledger
+from order_ops.domain.jobs import POOLS
+from order_ops.jobs import message_ledger, overdue, scraped, sweep
+from order_ops.jobs.alert_delivery import Deliverer, Pace
+from order_ops.jobs.alert_sending import Sender
 from order_ops.mapping import Events
-from order_ops.messaging.broker_api import BrokerApi, queue_depths
-from order_ops.messaging.declared import Declared
 from order_ops.settings import Settings
+from order_ops.store import alerts, beats
+from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import transaction
-from order_ops.store.letters import Alert, raise_alerts
-from order_ops.store.queries import letters, messages, ops
-from order_ops.telemetry.metrics import (
-    backlog_metrics,
-    message_metrics,
-    queue_metrics,
-    serve,
-)
+from order_ops.telemetry.metrics import serve
 
 log = structlog.get_logger(__name__)
 
-_EVERY_S = 30.0
-_NOT_KEPT = "messages:ledger_not_kept"
+BEAT_S = 15.0
+_STALE_S = 90.0
+"""A duty that was last done longer ago says nothing about now."""
 
 
-def _not_kept(error: Exception) -> Alert:
-    title = f"The ledger of messages cannot be brought up to date: {reason(error)}"
-    return Alert(dedupe_key=_NOT_KEPT, severity="critical", title=title[:300])
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something that is done again and again, whatever becomes of the others."""
+
+    name: str
+    every_s: float
+    do: Callable[[], object]
+
+
+class Runs(sweep.Runs, scraped.Queue, Protocol):
+    """Dagster's run storage, as far as the watcher needs it."""
+
+    def limit_pools(self, limits: dict[str, int]) -> None:
+        """Give each pool its slots."""
+        ...
+
+
+class Worker(Protocol):
+    """Something that works on a thread of its own until it is stopped."""
+
+    def run(self) -> None:
+        """Work until stopped."""
+
+    def stop(self) -> None:
+        """Return from `run` soon."""
 
 
 class Watcher:
-    """Watches until stopped; may run twice."""
+    """Watches until stopped; may run twice.
 
-    def __init__(self, pool: Engine, settings: Settings, events: Events) -> None:
+    Args:
+        runs: Dagster's run storage; without one, nothing of Dagster's is looked at.
+        expected: what should be alive, and how often it says so (seconds), by name.
+    """
+
+    def __init__(
+        self,
+        pool: Engine,
+        settings: Settings,
+        events: Events,
+        runs: Runs | None = None,
+        expected: Mapping[str, float] | None = None,
+    ) -> None:
         self._pool = pool
         self._settings = settings
         self._events = events
+        self._runs = runs
+        self._expected = expected or {}
         self._stopping = threading.Event()
+        self._deliverer = deliverer(pool, settings)
+        self._done_at: dict[str, float] = {}
 
     def stop(self) -> None:
         """Return from `run` soon."""
         self._stopping.set()
 
+    def is_well(self) -> bool:
+        """Whether every duty was done not long ago."""
+        passes = [self._done_at.get(duty.name) for duty in self.duties()]
+        if self._deliverer is not None:
+            passes.append(self._deliverer.passed_at)
+        now = time.monotonic()
+        return all(at is not None and now - at < _STALE_S for at in passes)
+
     def run(self) -> None:
-        """Refresh the ledger and serve metrics until stopped; survives any database error.
+        """Do every duty and serve metrics until stopped; survives any database error.
 
         Raises:
             OSError: the metrics' port is taken.
         """
-        sources: dict[str, Callable[[], Iterable[Metric]]] = {"database": self._stored}
-        if self._settings.amqp_url and self._settings.broker_api_url:
-            vhost = pika.URLParameters(self._settings.amqp_url).virtual_host
-            api = BrokerApi(self._settings.broker_api_url, vhost)
-            names = Declared.of(self._events).queues
-            sources["broker"] = lambda: queue_metrics(queue_depths(api, names))
-        end = serve(self._settings.metrics_port, sources, self._settings.metrics_address)
-        try:
-            while not self._stopping.is_set():
-                self._refresh()
-                self._stopping.wait(_EVERY_S)
-        finally:
-            end()
+        settings = self._settings
+        sources = scraped.sources(self._pool, settings, self._events, self._runs)
+        with ExitStack() as ending:
+            ending.callback(serve(settings.metrics_port, sources, settings.metrics_address))
+            for duty in self.duties():
+                thread = threading.Thread(target=self._keep_doing, args=(duty,), name=duty.name)
+                thread.start()
+                ending.callback(thread.join)
+            for name, worker in self._workers().items():
+                thread = threading.Thread(target=worker.run, name=name)
+                thread.start()
+                ending.callback(thread.join)
+                ending.callback(worker.stop)
+            ending.callback(self._stopping.set)
+            self._stopping.wait()
+
+    def duties(self) -> Sequence[Duty]:
+        """What is done, and how often."""
+        always = [
+            Duty("beat", BEAT_S, lambda: beats.beat(self._pool, "process:watch", BEAT_S)),
+            Duty("sweep", 10.0, lambda: sweep.sweep(self._pool)),
+            Duty("overdue", 15.0, lambda: overdue.check(self._pool, self._expected)),
+            Duty("ledger", 30.0, self._refresh),
+        ]
+        return [*always, Duty("runs", 10.0, self._end_runs)] if self._runs else always
+
+    def _keep_doing(self, duty: Duty) -> None:
+        failing = True  # an alert of an earlier watcher ends with the first success
+        while not self._stopping.is_set():
+            try:
+                duty.do()
+                if failing:
+                    with transaction(self._pool) as conn:
+                        alerts.resolve(conn, _key(duty))
+                failing = False
+                self._done_at[duty.name] = time.monotonic()
+            except Exception as error:  # noqa: BLE001 - it survives whatever is away
+                failing = True
+                log.warning("watch.duty_failed", duty=duty.name, error=repr(error))
+                with suppress(Exception), transaction(self._pool) as conn:
+                    raise_alerts(conn, [_not_done(duty, error)])
+            self._stopping.wait(duty.every_s)
+
+    def _workers(self) -> dict[str, Worker]:
+        workers: dict[str, Worker] = {}
+        if self._deliverer is None:
+            log.warning(
+                "watch.nobody_is_told",
+                remedy="set ORDER_OPS_SLACK_TOKEN and ORDER_OPS_SLACK_CHANNEL, "
+                "ORDER_OPS_SLACK_WEBHOOK_URL or ORDER_OPS_APPRISE_URLS",
+            )
+        else:
+            workers["alerts"] = self._deliverer
+        if self._settings.dead_man_url is not None:
+            url = self._settings.dead_man_url.get_secret_value()
+            workers["dead man"] = DeadMan(url, self.is_well)
+        return workers
+
+    def _end_runs(self) -> None:
+        assert self._runs is not None
+        self._runs.limit_pools(POOLS)
+        sweep.end_runs(self._pool, self._runs)
 
     def _refresh(self) -> None:
-        try:
-            grace_s = self._settings.gap_grace_s
-            found = message_ledger.refresh(self._pool, self._events.source, grace_s)
-        except Exception as error:  # noqa: BLE001 - it survives the database
-            log.warning("watch.ledger_failed", error=repr(error))
-            with suppress(Exception), transaction(self._pool) as conn:
-                raise_alerts(conn, [_not_kept(error)])
-            return
-        with transaction(self._pool) as conn:
-            ops.resolve_alerts(conn, dedupe_keys=[_NOT_KEPT])
+        grace_s = self._settings.gap_grace_s
+        found = message_ledger.refresh(self._pool, self._events.source, grace_s)
         if found.gap:
             log.error("watch.messages_missing", gap=found.gap, what=str(found))
 
-    def _stored(self) -> Iterable[Metric]:
-        found = message_ledger.balance(self._pool, self._settings.gap_grace_s)
-        missing = sum(gap.numbers for gap in found.gaps)
-        totals = message_ledger.totals(self._pool)
-        yield from message_metrics(totals, missing, found.unpublished)
-        with transaction(self._pool) as conn:
-            yield from backlog_metrics(messages.backlog(conn), list(letters.depth(conn)))
+
+def deliverer(pool: Engine, settings: Settings) -> Deliverer | None:
+    """Who tells alerts, as the settings say; None: they name no channel."""
+    channels = configured.channels(settings)
+    if not channels:
+        return None
+    sender = Sender(pool, tuple(configured.secrets(settings)))
+    pace = Pace(lease_s=settings.lease_s, escalate_s=settings.escalate_after_s)
+    return Deliverer(sender, channels, pace)
+
+
+def _key(duty: Duty) -> str:
+    return f"watch:{duty.name}"
+
+
+def _not_done(duty: Duty, error: Exception) -> Alert:
+    title = f"The watcher cannot do one of its duties, {duty.name}: {reason(error)}"
+    return Alert(dedupe_key=_key(duty), severity="critical", title=title[:300])

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from order_ops.domain.events import EVENT, EVENT_TYPES, Event, KnownParts
 from order_ops.domain.messages import Message, Staged
+from order_ops.domain.redaction import kept, kept_or_none, redacted, redacted_fields
 from order_ops.mapping import Events
 from order_ops.messaging.envelope import EnvelopeReader, NotThere
 from order_ops.messaging.topology import matches
@@ -44,7 +45,7 @@ class Codec:
     def stage(self, message: Message) -> Staged:
         """The inbox row of a message: pending when it can be read, else parked."""
         if message.headers:  # read as they will be read again from the row
-            message = replace(message, headers=_plain(message.headers))
+            message = replace(message, headers=self._kept_headers(message.headers))
         if message.given_up and message.suspect:  # it may be the reading that kills
             return self._parked(message, f"{_GIVEN_UP}, kept unread: its readers were lost again")
         envelope: dict[str, Any] = {}
@@ -69,9 +70,9 @@ class Codec:
             headers=dict(message.headers),
             occurred_at=event.occurred_at,
             state="parked" if message.given_up else "pending",
-            correlation_id=event.correlation or _text(message.correlation_id),
-            property_message_id=_text(message.message_id),
-            property_correlation_id=_text(message.correlation_id),
+            correlation_id=_correlation(event.correlation, message, event.id),
+            property_message_id=self._kept_property(message, "message_id"),
+            property_correlation_id=self._kept_property(message, "correlation_id"),
             note=_GIVEN_UP if message.given_up else None,
             amount_minor=getattr(event.data, "amount_minor", None) if message.given_up else None,
             currency=getattr(event.data, "currency", None) if message.given_up else None,
@@ -93,6 +94,18 @@ class Codec:
         properties = property_message_id, property_correlation_id
         return self._read(Message(body, routing_key, headers, *properties), {})
 
+    def _kept_headers(self, headers: Map[str, Any]) -> dict[str, Any]:
+        """Headers as they are stored; those that the mapping reads are of the event itself."""
+        plain = _plain(headers)
+        read = {name for name in plain if f"header.{name}" in self._envelope.around}
+        told = redacted_fields({name: plain[name] for name in plain if name not in read})
+        return told | {name: plain[name] for name in read}
+
+    def _kept_property(self, message: Message, name: str) -> str | None:
+        """A property as it is stored; the same goes for those."""
+        value = _text(getattr(message, name))
+        return value if f"property.{name}" in self._envelope.around else kept_or_none(value)
+
     def _read(self, message: Message, found: dict[str, Any]) -> Event:
         """The event; `found` is what could be read of its envelope, also when it is unreadable."""
         if len(message.body) > self._limit:
@@ -105,7 +118,7 @@ class Codec:
         if not isinstance(kind, str):
             raise Unreadable(f"unknown type: a text is expected, not {type(kind).__name__}")
         if kind not in EVENT_TYPES:
-            raise Unreadable(f"unknown type {kind[:64]!r}: no handler exists for it")
+            raise Unreadable(f"unknown type {redacted(kind)[:64]!r}: no handler exists for it")
         try:
             return EVENT.validate_python(found)
         except ValidationError as error:
@@ -125,9 +138,10 @@ class Codec:
     def _parked(self, message: Message, note: str, envelope: Map[str, Any] | None = None) -> Staged:
         """Known by content, whatever id it may have; of its envelope, what can be trusted."""
         known = _known_parts(envelope or {})
+        message_id = self._envelope.content_id(message)
         return Staged(
             source=self._events.source,
-            message_id=self._envelope.content_id(message),
+            message_id=message_id,
             sha256=sha256(message.body).digest(),
             tenant_id=known.tenant if known else None,
             order_id=known.order if known else None,
@@ -139,10 +153,10 @@ class Codec:
             body=message.body,
             headers=dict(message.headers),
             state="parked",
-            correlation_id=_text(message.correlation_id),
-            property_message_id=_text(message.message_id),
-            property_correlation_id=_text(message.correlation_id),
-            note=note,
+            correlation_id=_correlation(None, message, message_id),
+            property_message_id=self._kept_property(message, "message_id"),
+            property_correlation_id=self._kept_property(message, "correlation_id"),
+            note=kept(note),
         )
 
 
@@ -193,6 +207,11 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in problem["loc"][1:])
     return f"{where or 'envelope'}: {problem['msg']}"
+
+
+def _correlation(said: str | None, message: Message, message_id: str) -> str:
+    """The id that what comes of a message is found by: as its producer says, else its own."""
+    return kept(said or message.correlation_id or message.message_id or message_id)
 
 
 def _text(value: str | None) -> str | None:

@@ -30,7 +30,10 @@ class EnvelopeReader:
         self._fields = [(field, _reader(path)) for field, path in events.envelope.items()]
         self._data = {name: _data_reader(fields) for name, fields in events.data.items()}
         self._events = events
-        self._around = [_reader(path) for path in sorted(_around_the_body(events))]
+        around = sorted(_around_the_body(events))
+        self._around = [_reader(path) for path in around]
+        self.around = frozenset(around)
+        """What of a message the mapping reads beside its body: `header.x`, `property.y`."""
 
     def content_id(self, message: Message) -> str:
         """By body, routing key, and whatever else around the body the mapping reads."""

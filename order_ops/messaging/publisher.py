@@ -16,6 +16,7 @@ from pika.channel import Channel
 
 PERSISTENT = 2
 _CLOSE_S = 5.0
+_SHORT = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Publisher:
                     content_type="application/json",
                     delivery_mode=PERSISTENT,
                     headers=message.headers,
-                    correlation_id=message.correlation_id,
+                    correlation_id=_short(message.correlation_id),
                 ),
                 mandatory=True,
             )
@@ -160,3 +161,8 @@ class Publisher:
         timer = self._connection.ioloop.call_later(seconds, self._connection.ioloop.stop)
         self._connection.ioloop.start()
         self._connection.ioloop.remove_timeout(timer)
+
+
+def _short(text: str | None) -> str | None:
+    """As much of a text as a property of AMQP holds: 255 bytes."""
+    return None if text is None else text.encode()[:_SHORT].decode(errors="ignore")

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from order_ops.jobs.apply_lanes import Worker, worker
 from order_ops.jobs.expiry_acts import Expirer
 from order_ops.jobs.provider_clients import ProviderClients
+from order_ops.jobs.runtime import Running
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.settings import Settings, get_settings
 from order_ops.store.engine import engine
@@ -44,11 +45,12 @@ class OrderOps(dg.ConfigurableResource["OrderOps"]):
 
         return load_rules(self.settings.rules)
 
-    def worker(self, run_id: str) -> Worker:
-        """Who applies events in this run."""
-        return worker(self.settings, run_id)
+    def worker(self, running: Running) -> Worker:
+        """Who applies events under an execution."""
+        return worker(self.settings, running.asked.run_id, running.pool)
 
-    def expirer(self, run_id: str) -> Expirer:
-        """Who expires orders in this run."""
+    def expirer(self, running: Running) -> Expirer:
+        """Who expires orders under an execution."""
         clients = ProviderClients(self.settings, self.mapping)
-        return Expirer(self.pool, self.mapping, clients, run_id, self.settings.expiry_grace_s)
+        grace_s, run_id = self.settings.expiry_grace_s, running.asked.run_id
+        return Expirer(running.pool, self.mapping, clients, run_id, grace_s)

@@ -1,7 +1,8 @@
 """Sensors: one cheap question each, and a run only when there is work.
 
 No sensor has a cursor over ids (ids commit out of order) and none does work of
-its own: a lost run costs a delay, since the work is asked for again.
+its own: a lost run costs a delay, since the work is asked for again. The watcher
+expects each to look as often as the catalogue says.
 """
 
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from order_ops.jobs import reconciliation_days, run_replays
+from order_ops.jobs import again, reconciliation_days, run_failures, run_replays
 from order_ops.jobs.apply_events import has_due, is_being_applied
+from order_ops.jobs.catalogue import BY_NAME, SENSORS
 from order_ops.jobs.run_failures import REPLAY_OF
 from order_ops.orchestration.jobs import (
     ALL,
@@ -18,32 +20,29 @@ from order_ops.orchestration.jobs import (
     handle_run_failure_job,
     reconcile_payments_job,
 )
+from order_ops.orchestration.ops.failures import LOOK_BACK, failed_run_pages
+from order_ops.orchestration.performing import AGAIN, REQUEST
 from order_ops.orchestration.resources import OrderOps
+from order_ops.orchestration.schedules import day_request
+from order_ops.store import beats
 from order_ops.store.engine import transaction
 
-WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
-WORKING = [
+STARTING = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
 ]
-STARTING = [*WAITING, dg.DagsterRunStatus.STARTING]
-WORKS_AT_MOST = timedelta(seconds=360)
-"""A run of these jobs ends itself sooner. One that did not may be dead and still be listed as
-started: it holds up nothing, since what it might still do is fenced."""
-
-
-def live_runs(instance: dg.DagsterInstance, job: str) -> int:
-    """How many runs of a job are queued, or have started lately."""
-    lately = datetime.now(UTC) - WORKS_AT_MOST
-    waiting = dg.RunsFilter(job_name=job, statuses=WAITING)
-    working = dg.RunsFilter(job_name=job, statuses=WORKING, updated_after=lately)
-    return instance.get_runs_count(waiting) + instance.get_runs_count(working)
+_LATE = timedelta(minutes=10)
+"""A failure may be written so much later than its time says."""
 
 
 def starting_runs(instance: dg.DagsterInstance, job: str) -> int:
     """How many runs of a job are queued or starting: Dagster itself ends those that never do."""
     return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=STARTING))
+
+
+def _beat(order_ops: OrderOps, name: str) -> None:
+    beats.beat(order_ops.pool, f"sensor:{name}", SENSORS[name])
 
 
 _LINGERING = {"ops": {"apply_order_events": {"config": {"linger_s": 20.0}}}}
@@ -60,6 +59,7 @@ def staging_sensor(
     context: dg.SensorEvaluationContext, order_ops: OrderOps
 ) -> dg.RunRequest | dg.SkipReason:
     """One run applies thousands of events."""
+    _beat(order_ops, "staging_sensor")
     if not has_due(order_ops.pool):
         return dg.SkipReason("no staged event is due")
     if is_being_applied(order_ops.pool):
@@ -78,28 +78,78 @@ def staging_sensor(
 )
 def changed_days_sensor(order_ops: OrderOps) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Days are recorded as asked for; asked again when no run has taken them in."""
+    _beat(order_ops, "changed_days_sensor")
     with transaction(order_ops.pool) as conn:
         due = reconciliation_days.take_due(conn, order_ops.mapping, datetime.now(UTC))
     if not due:
         yield dg.SkipReason("no closed day has news")
     for day in due:
-        yield dg.RunRequest(run_key=day.request_key, partition_key=day.account_day.key)
+        yield day_request(day)
 
 
-@dg.run_failure_sensor(
+@dg.sensor(
     name="run_failure_sensor",
-    request_job=handle_run_failure_job,
+    job=handle_run_failure_job,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="A failed run -> handle_run_failure_job. Nothing in here can fail.",
+    description="Failed runs without a dead letter -> handle_run_failure_job, for all of them.",
 )
-def run_failure_sensor(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """A sensor that raises here would lose the failure for good."""
-    if context.dagster_run.job_name == handle_run_failure_job.name:
-        return dg.SkipReason("the handler's own failure is handled by its next run")
-    return dg.RunRequest(
-        run_key=f"failure:{context.dagster_run.run_id}", job_name=handle_run_failure_job.name
-    )
+def run_failure_sensor(
+    context: dg.SensorEvaluationContext, order_ops: OrderOps
+) -> dg.RunRequest | dg.SkipReason:
+    """It looks itself, and is not told: the cursor is only where to look from.
+
+    Dagster's own failure sensor tells of one run a tick, and has lost it when that tick raises.
+    """
+    _beat(order_ops, "run_failure_sensor")
+    now = datetime.now(UTC)
+    since = datetime.fromisoformat(context.cursor) if context.cursor else now - LOOK_BACK
+    missing = 0
+    for page in failed_run_pages(context.instance, since - _LATE):
+        failed = [run.run_id for run in page if run.job_name != handle_run_failure_job.name]
+        missing += len(run_failures.unhandled(order_ops.pool, failed))
+    if not missing:  # the handler's own failures are handled with the next of another job
+        context.update_cursor(now.isoformat())
+        return dg.SkipReason("every failed run has its dead letter, or is done again")
+    if starting_runs(context.instance, handle_run_failure_job.name):
+        return dg.SkipReason("a run that will handle them is starting")
+    return dg.RunRequest(tags={REQUEST: f"failures {now:%Y-%m-%dT%H:%M:%S.%f}Z"})
+
+
+@dg.sensor(
+    name="again_sensor",
+    jobs=list(ALL),
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Work that was lost with its worker -> a run that does it again.",
+)
+def again_sensor(
+    context: dg.SensorEvaluationContext, order_ops: OrderOps
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Until a run begins it; a launch that never did is followed by the next."""
+    _beat(order_ops, "again_sensor")
+    due = again.due(order_ops.pool)
+    if not due:
+        yield dg.SkipReason("no work waits to be done again")
+    for one in due:
+        launched = context.instance.get_runs(filters=dg.RunsFilter(tags={AGAIN: one.key}))
+        if any(not run.is_finished for run in launched):
+            continue
+        if len(launched) >= again.LAUNCHES or not one.whole or one.job not in BY_NAME:
+            again.give_up(order_ops.pool, one)
+            continue
+        yield dg.RunRequest(
+            run_key=f"{one.key}.{len(launched)}",
+            job_name=one.job,
+            run_config=one.config,
+            partition_key=one.partition,
+            tags={**_own(one.tags), REQUEST: one.request, AGAIN: one.key},
+        )
+
+
+def _own(tags: dict[str, str]) -> dict[str, str]:
+    """A run's tags but for those that Dagster gave it."""
+    return {name: value for name, value in tags.items() if "dagster/" not in name}
 
 
 _PARTITION = "dagster/partition"
@@ -122,15 +172,16 @@ def replay_sensor(
     context: dg.SensorEvaluationContext, order_ops: OrderOps
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """A letter is one run key: asked for at every tick, launched once, until it has ended."""
+    _beat(order_ops, "replay_sensor")
     due = run_replays.launches(order_ops.pool)
     if not due:
         yield dg.SkipReason("no run is to be launched again")
     for launch in due:
         runs = context.instance.get_runs(
-            filters=dg.RunsFilter(tags={_REQUEST: launch.key}), limit=1
+            filters=dg.RunsFilter(tags={_REQUEST: launch.key, REQUEST: launch.key}), limit=1
         )
         replayed, why = _ENDS.get(runs[0].status, (None, "")) if runs else (None, "")
-        if launch.job not in {job.name for job in ALL}:
+        if launch.job not in BY_NAME:
             replayed, why = False, f"no job {launch.job} is there to be launched"
         if replayed is not None:
             run_replays.launch_ended(order_ops.pool, launch.letter_id, replayed=replayed, why=why)
@@ -140,11 +191,15 @@ def replay_sensor(
 
 def _launched_again(launch: run_replays.Launch) -> dg.RunRequest:
     """As the run that failed was, but for the tags that Dagster gave it."""
-    own = {name: value for name, value in launch.tags.items() if "dagster/" not in name}
     return dg.RunRequest(
         run_key=launch.key,
         job_name=launch.job,
         run_config=launch.config,
         partition_key=launch.tags.get(_PARTITION),
-        tags={**own, REPLAY_OF: str(launch.letter_id), _REQUEST: launch.key},
+        tags={
+            **_own(launch.tags),
+            REPLAY_OF: str(launch.letter_id),
+            _REQUEST: launch.key,
+            REQUEST: launch.key,
+        },
     )

@@ -17,8 +17,11 @@ from order_ops.providers.stripe_columns import KEPT, KINDS, is_kept, is_unknown
 
 _REQUIRED = ["balance_transaction_id", "currency", "gross", "fee", "net", "reporting_category"]
 
-# Free text may carry what its column's name does not say: e-mail addresses and card numbers.
-_MASKED = r"[^\s\"@]+@[^\s\"@]+|\b[0-9](?:[ -]?[0-9]){12,18}\b"
+# Free text may carry what its column's name does not say: e-mail addresses, card numbers, keys.
+_MASKED = (
+    r"[^\s\"@]+@[^\s\"@]+|\b[0-9](?:[ -]?[0-9]){12,18}\b"
+    r"|\b(?:[sr]k_(?:live|test)_|whsec_|xox[a-z]-)[\w-]+"
+)
 
 
 def read(

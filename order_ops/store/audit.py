@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from order_ops.domain.redaction import kept, kept_fields
 from order_ops.store.engine import Connection
 from order_ops.store.queries import ops
 
@@ -26,8 +27,8 @@ def record(
         actor=actor.name,
         action=action,
         subject=subject,
-        reason=actor.reason,
-        detail=orjson.dumps(detail or {}).decode(),
+        reason=kept(actor.reason),
+        detail=orjson.dumps(kept_fields(detail or {})).decode(),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from order_ops.store.engine import Connection
+from order_ops.store.executions import LeaseLost
 from order_ops.store.ledger import Key
 from order_ops.store.queries import intake
 
@@ -27,7 +28,7 @@ class Claim:
     alone: bool = False
 
 
-class ClaimLost(Exception):
+class ClaimLost(LeaseLost):
     """Somebody else has taken the claim over: nothing may be written under it."""
 
 

@@ -2,9 +2,15 @@
 
 Every session is bounded: statement, lock and idle-in-transaction timeouts, and
 an application name that says which process holds it.
+
+An engine may carry a guard (`guarded`): each of its transactions is then committed
+only if the guard lets it, which is how nothing is written under a lease that is
+somebody else's by now.
 """
 
-from collections.abc import Iterator
+import os
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -14,7 +20,7 @@ import psycopg
 from psycopg.rows import namedtuple_row, tuple_row
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.json import set_json_loads
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, NullPool, create_engine, event
 
 from order_ops.settings import Settings, get_settings
 
@@ -26,6 +32,38 @@ def engine(settings: Settings | None = None) -> Engine:
     """The pool of this process: bounded, checked before use, named."""
     settings = settings or get_settings()
     return _engine(settings.database_url, settings.database_pool, settings.statement_timeout_s)
+
+
+def session_name() -> str:
+    """What this process's sessions are called in pg_stat_activity (at most 63 bytes)."""
+    return f"order_ops {os.getpid()}@{socket.gethostname()[:40]}"
+
+
+def apart(pool: Engine) -> Engine:
+    """The same database over connections of one's own, under a name of their own.
+
+    For what must get through when the pool is used up, and go on when the sessions of the
+    process are ended.
+    """
+    return create_engine(
+        pool.url,
+        poolclass=NullPool,
+        connect_args={
+            "application_name": f"{session_name()} keeper"[:63],
+            "connect_timeout": 5,
+            "tcp_user_timeout": 10_000,
+            "options": "-c statement_timeout=10s -c lock_timeout=10s -c TimeZone=UTC",
+        },
+    )
+
+
+Guard = Callable[[Connection], None]
+_GUARD = "order_ops_guard"
+
+
+def guarded(pool: Engine, guard: Guard) -> Engine:
+    """The same pool, whose transactions commit only if the guard does not raise."""
+    return pool.execution_options(**{_GUARD: guard})
 
 
 @cache
@@ -45,7 +83,7 @@ def _engine(database_url: str, size: int, statement_timeout_s: int) -> Engine:
         pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
-            "application_name": "order_ops",
+            "application_name": session_name(),
             "connect_timeout": 10,
             # a host that vanished is noticed within a minute
             "keepalives_idle": 20,
@@ -74,5 +112,7 @@ def transaction(pool: Engine) -> Iterator[Connection]:
         driver.row_factory = namedtuple_row
         try:
             yield driver
+            if (guard := connection.get_execution_options().get(_GUARD)) is not None:
+                guard(driver)
         finally:
             driver.row_factory = tuple_row

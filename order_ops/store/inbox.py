@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
+import structlog
 from psycopg.types.json import Jsonb
 
 from order_ops.domain.events import MONEY_EVENTS
@@ -17,6 +18,8 @@ from order_ops.domain.messages import Staged
 from order_ops.store.engine import Connection
 from order_ops.store.letters import DeadLetter, add_dead_letters
 from order_ops.store.queries import intake
+
+log = structlog.get_logger(__name__)
 
 _COLUMNS = {
     "position": "int4",
@@ -127,6 +130,8 @@ def _letters(conn: Connection, ids: dict[str, int], batch: Sequence[Staged]) -> 
 
 def _letter(inbox_id: int, row: Staged, kind: FailureKind, error: str) -> DeadLetter:
     money = row.event_type in MONEY_EVENTS
+    about = {"order": row.order_id, "correlation_id": row.correlation_id}
+    log.warning("event.parked", event_id=inbox_id, **about, category=kind, error=error)
     return DeadLetter(
         origin="event",
         origin_id=str(inbox_id),
@@ -143,4 +148,5 @@ def _letter(inbox_id: int, row: Staged, kind: FailureKind, error: str) -> DeadLe
         currency=row.currency,
         critical=money,
         holds=money and kind is not FailureKind.CONFLICT,
+        correlation_id=row.correlation_id,
     )

@@ -11,8 +11,8 @@ from typing import Any
 from order_ops.domain.failures import ClassifiedError, FailureKind
 from order_ops.domain.orders import Change, Dispute, Order, Payment, Refund, State
 from order_ops.store import outbox
+from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import Connection
-from order_ops.store.letters import Alert, raise_alerts
 from order_ops.store.queries import columns
 from order_ops.store.queries import orders as sql
 
@@ -116,6 +116,7 @@ def _history(touched: Sequence[Touched]) -> dict[str, list[Any]]:
             "to_state": change.to_state,
             "occurred_at": change.occurred_at,
             "cause": change.cause,
+            "correlation_id": change.correlation_id,
             "detail": change.detail,
         }
         for one in touched
@@ -177,7 +178,7 @@ def _alerts(one: Touched) -> list[Alert]:
             dedupe_key=f"order:{one.order.tenant}:{one.order.order_id}:{change.version}",
             severity="critical",
             title=f"Order {one.order.order_id}: {change.kind.replace('_', ' ')}",
-            detail=change.detail,
+            detail={**change.detail, "correlation_id": change.correlation_id},
             tenant_id=one.order.tenant,
             order_id=one.order.order_id,
             amount_minor=change.detail.get("amount"),

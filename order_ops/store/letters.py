@@ -1,4 +1,4 @@
-"""Dead letters and alerts: rows written in the transaction of the fact they speak of.
+"""Dead letters: rows written in the transaction of the fact they speak of.
 
 A dead letter always comes with its alert; one open alert per fingerprint, so
 that a burst of one cause wakes a person once, and it ends with the last letter
@@ -7,14 +7,19 @@ of that cause. Amounts are minor units. What people do with dead letters is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from order_ops.domain.failures import FailureKind
+from order_ops.domain.redaction import kept, kept_fields, kept_or_none
+from order_ops.store import alerts
+from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection
-from order_ops.store.queries import columns, ops
+from order_ops.store.queries import columns
 from order_ops.store.queries import letters as sql
+
+_ERROR_TOLD = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class DeadLetter:
         critical: it wakes somebody.
         holds: what its producer says later about its order's money waits for it.
         replay_of: the letter whose replay failed and opened this one.
+        correlation_id: of the event, or the run itself.
     """
 
     origin: Literal["event", "run"]
@@ -45,29 +51,32 @@ class DeadLetter:
     critical: bool = False
     holds: bool = False
     replay_of: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that a person must hear of, once per `dedupe_key` while it is open."""
-
-    dedupe_key: str
-    severity: Literal["info", "warning", "critical"]
-    title: str
-    detail: dict[str, Any] = field(default_factory=dict)
-    tenant_id: str | None = None
-    order_id: str | None = None
-    amount_minor: int | None = None
-    currency: str | None = None
+    correlation_id: str | None = None
 
 
 def add_dead_letters(conn: Connection, letters: Sequence[DeadLetter]) -> None:
     """Write dead letters with their alerts; one already known changes nothing."""
     if not letters:
         return
+    letters = [_kept(letter) for letter in letters]
     names = [name for name in DeadLetter.__dataclass_fields__ if name != "critical"]
     sql.add_dead_letters(conn, **columns(letters, *names))
     raise_alerts(conn, [_alert(letter) for letter in letters])
+
+
+_NOT_PERSONAL = ("name",)
+"""In the config of a run it is an event's or a job's."""
+
+
+def _kept(letter: DeadLetter) -> DeadLetter:
+    """A letter as it may be stored; its payload is what is replayed, byte for byte."""
+    return replace(
+        letter,
+        name=kept(letter.name),
+        error=kept(letter.error),
+        stack=kept_or_none(letter.stack),
+        headers=kept_fields(letter.headers, _NOT_PERSONAL if letter.origin == "run" else ()),
+    )
 
 
 def review(
@@ -77,12 +86,12 @@ def review(
     actor: Actor,
 ) -> None:
     """Record what was done about a letter that is locked; its alert ends with its cause."""
-    sql.review(conn, id=letter.id, state=state, reviewer=actor.name, reason=actor.reason)
+    sql.review(conn, id=letter.id, state=state, reviewer=actor.name, reason=kept(actor.reason))
     key = _alert_key(letter.fingerprint)
     # whoever writes another letter of this cause holds the alert until it has committed
-    ops.lock_alert(conn, dedupe_key=key)
+    alerts.lock(conn, key)
     if not sql.is_unsettled(conn, fingerprint=letter.fingerprint):
-        ops.resolve_alerts(conn, dedupe_keys=[key])
+        alerts.resolve(conn, key)
 
 
 def subject(letter_id: int) -> str:
@@ -94,20 +103,27 @@ def _alert_key(cause: str) -> str:
     return f"dead_letter:{cause}"
 
 
-def raise_alerts(conn: Connection, alerts: Sequence[Alert]) -> None:
-    """Write alerts; one that is open already changes nothing."""
-    if alerts:
-        ops.raise_alerts(conn, **columns(alerts, *Alert.__dataclass_fields__))
-
-
 def _alert(letter: DeadLetter) -> Alert:
     return Alert(
         dedupe_key=_alert_key(letter.fingerprint),
         severity="critical" if letter.critical or letter.origin == "run" else "warning",
         title=f"Dead letter: {letter.name}: {letter.error}"[:300],
-        detail={"origin": letter.origin, "id": letter.origin_id, "category": letter.category},
+        detail=_detail(letter),
         tenant_id=letter.tenant_id,
         order_id=letter.order_id,
         amount_minor=letter.amount_minor,
         currency=letter.currency,
     )
+
+
+def _detail(letter: DeadLetter) -> dict[str, Any]:
+    run = {"run_id": letter.origin_id} if letter.origin == "run" else {}
+    return {
+        "origin": letter.origin,
+        "id": letter.origin_id,
+        "category": letter.category,
+        "correlation_id": letter.correlation_id,
+        "attempt": letter.attempts,
+        "error": letter.error[:_ERROR_TOLD],
+        **run,
+    }

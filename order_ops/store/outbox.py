@@ -1,8 +1,8 @@
 """The outbox: what order_ops says to the world, written with the change it speaks of.
 
-Message ids come from the order and its version, so that the same change never
-leaves under two ids. Decisions are commands (`order.expire`, `order.confirm`),
-every other change is told as `order.changed`.
+Every message carries the correlation id of what led to it. Its own id comes from the
+order and its version, so that the same change never leaves under two ids. Decisions are
+commands (`order.expire`, `order.confirm`), every other change is told as `order.changed`.
 """
 
 import json
@@ -40,6 +40,7 @@ def _row(order: Order, change: Change) -> dict[str, object]:
         "sequence": change.version,
         "order": order.order_id,
         "occurred_at": change.occurred_at.isoformat(),
+        "correlation": change.correlation_id,
         "data": {
             "change": change.kind,
             "from": change.from_state,
@@ -60,5 +61,6 @@ def _row(order: Order, change: Change) -> dict[str, object]:
         "order_id": order.order_id,
         "routing_key": kind,
         "body": raw,
-        "headers": {"cause": change.cause},
+        "headers": {"cause": change.cause, "correlation_id": change.correlation_id},
+        "correlation_id": change.correlation_id,
     }

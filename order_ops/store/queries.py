@@ -23,8 +23,12 @@ intake = _load("intake")
 orders = _load("orders")
 ops = _load("ops")
 letters = _load("letters")
+alerts = _load("alerts")
+deliveries = _load("deliveries")
 messages = _load("messages")
+purge = _load("purge")
 recon = _load("recon")
+executions = _load("executions")
 
 
 def columns(rows: Iterable[Any], *names: str) -> dict[str, list[Any]]:

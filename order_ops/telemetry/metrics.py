@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from order_ops.domain.alert_kinds import SEVERITIES
 from order_ops.messaging.broker_api import QueueDepth
 
 log = structlog.get_logger(__name__)
@@ -114,6 +115,41 @@ def backlog_metrics(backlog: Backlog, letters: Iterable[DeadLetters]) -> Iterabl
         since.add_metric([one.origin, one.category], one.oldest)
     yield by_kind
     yield since
+
+
+class OpenAlerts(Protocol):
+    """Open alerts of one severity."""
+
+    severity: str
+    alerts: int
+
+
+class Undelivered(Protocol):
+    """Open alerts that wait to be told; `oldest` in seconds since 1970, None: there is none."""
+
+    alerts: int
+    oldest: float | None
+
+
+def alert_metrics(open_ones: Iterable[OpenAlerts], waiting: Undelivered) -> Iterable[Metric]:
+    """Alerts that are open, and those that nobody, or a channel of theirs, was told of."""
+    found = {one.severity: one.alerts for one in open_ones}
+    by_severity = GaugeMetricFamily("order_ops_alerts_open", "Open alerts.", labels=["severity"])
+    for severity in SEVERITIES:
+        by_severity.add_metric([severity], found.get(severity, 0))
+    yield by_severity
+    yield GaugeMetricFamily(
+        "order_ops_alerts_undelivered",
+        "Open alerts that wait to be told; held ones do not count.",
+        value=waiting.alerts,
+    )
+    oldest = GaugeMetricFamily(
+        "order_ops_alerts_undelivered_oldest_timestamp_seconds",
+        "When the oldest of them was raised; none: no sample.",
+    )
+    if waiting.oldest is not None:
+        oldest.add_metric([], waiting.oldest)
+    yield oldest
 
 
 def queue_metrics(queues: Iterable[QueueDepth]) -> Iterable[Metric]:

@@ -1,20 +1,23 @@
 """The reconciliation assets: inputs of both sides, then matches, breaks and bridge together.
 
 Matches, breaks and bridge are one result, written in one transaction: one
-asset definition that cannot be materialised in part, with its checks. Each
+asset definition, with its checks. Each
 partition is an accounting day of a provider account.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from order_ops.domain.failures import DATABASE
+from order_ops.jobs.catalogue import RECONCILE_PAYMENTS
 from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.jobs.runtime import Running
+from order_ops.orchestration.assets.chosen import chosen
 from order_ops.orchestration.partitions import account_days
+from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
-from order_ops.orchestration.retries import failures_by_kind
 
 if TYPE_CHECKING:
     from order_ops.jobs.reconcile import DayResult, Inputs
@@ -28,17 +31,20 @@ OWNERS = ["team:finance-operations"]
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres"},
+    pool=RECONCILE_PAYMENTS.pool,
+    output_required=False,
     description="The provider's lines of the day, as its files have brought them so far.",
 )
 def provider_transactions(
     context: dg.AssetExecutionContext, order_ops: OrderOps
-) -> "dg.MaterializeResult[None]":
+) -> Iterator["dg.MaterializeResult[None]"]:
     """recon.provider_transactions of the partition: pinned by its hash."""
     from order_ops.jobs.reconcile import read_provider  # noqa: PLC0415 - dataframes
 
-    with failures_by_kind(context, DATABASE):
-        account_day = AccountDay.parse(context.partition_key)
-        return _inputs(read_provider(order_ops.pool, account_day))
+    def work(running: Running) -> "Inputs":
+        return read_provider(running.pool, AccountDay.parse(context.partition_key))
+
+    yield from _inputs(performed(context, order_ops, RECONCILE_PAYMENTS, work, once=False))
 
 
 @dg.asset(
@@ -46,22 +52,28 @@ def provider_transactions(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres"},
+    pool=RECONCILE_PAYMENTS.pool,
+    output_required=False,
     description="Our payments and refunds of the day, read through the mapping.",
 )
 def internal_transactions(
     context: dg.AssetExecutionContext, order_ops: OrderOps
-) -> "dg.MaterializeResult[None]":
+) -> Iterator["dg.MaterializeResult[None]"]:
     """recon.internal_transactions of the partition: a snapshot of the internal source."""
     from order_ops.jobs.reconcile import snapshot_internal  # noqa: PLC0415 - dataframes
 
-    with failures_by_kind(context, DATABASE):
+    def work(running: Running) -> "Inputs":
         account_day = AccountDay.parse(context.partition_key)
-        return _inputs(snapshot_internal(order_ops.pool, order_ops.mapping, account_day))
+        return snapshot_internal(running.pool, order_ops.mapping, account_day)
+
+    yield from _inputs(performed(context, order_ops, RECONCILE_PAYMENTS, work, once=False))
 
 
 @dg.multi_asset(
     name="reconcile_payments",
     partitions_def=account_days,
+    pool=RECONCILE_PAYMENTS.pool,
+    can_subset=True,
     specs=[
         dg.AssetSpec(
             name,
@@ -70,6 +82,7 @@ def internal_transactions(
             owners=OWNERS,
             kinds={"postgres", "polars"},
             description=description,
+            skippable=True,
         )
         for name, description in (
             ("payment_matches", "Which of our payments is which provider line, and by what rule."),
@@ -99,20 +112,27 @@ def reconcile_payments(
     from order_ops.jobs import reconcile  # noqa: PLC0415 - dataframes
     from order_ops.jobs.report import write_report  # noqa: PLC0415 - plots
 
-    with failures_by_kind(context, DATABASE):
-        account_day = AccountDay.parse(context.partition_key)
-        done = reconcile.reconcile_day(
-            order_ops.pool, order_ops.mapping, order_ops.rules(), account_day, context.run.run_id
-        )
-        report = write_report(order_ops.pool, order_ops.settings.home, done)
-        uneven = reconcile.uneven_matches(order_ops.pool, account_day.account)
-    yield _matches(done, uneven)
-    yield _breaks(done, str(report))
-    yield _bridge(done)
+    account_day = AccountDay.parse(context.partition_key)
+
+    def work(running: Running) -> "tuple[DayResult, Path]":
+        run_id = context.run.run_id
+        mapping, rules = order_ops.mapping, order_ops.rules()
+        day = reconcile.reconcile_day(running.pool, mapping, rules, account_day, run_id)
+        return day, write_report(running.pool, order_ops.settings.home, day)
+
+    done = performed(context, order_ops, RECONCILE_PAYMENTS, work)
+    if done is None:
+        return
+    day, report = done
+    uneven = reconcile.uneven_matches(order_ops.pool, account_day.account)
+    yield from chosen(context, (_matches(day, uneven), _breaks(day, str(report)), _bridge(day)))
 
 
-def _inputs(inputs: "Inputs") -> "dg.MaterializeResult[None]":
-    return dg.MaterializeResult(
+def _inputs(inputs: "Inputs | None") -> Iterator["dg.MaterializeResult[None]"]:
+    """What was read; nothing when it was not for this run to read it."""
+    if inputs is None:
+        return
+    yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": inputs.entries,
             "amount_minor": inputs.amount_minor,

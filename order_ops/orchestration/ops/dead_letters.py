@@ -12,20 +12,21 @@ import dagster as dg
 import stamina
 from pydantic import Field
 
-from order_ops.domain.failures import DATABASE, RETRIED, FailureKind, RetryPolicy, classify
+from order_ops.domain.failures import DATABASE, RETRIED, FailureKind, classify
 from order_ops.jobs import dead_letters, letter_sets, replays
+from order_ops.jobs.catalogue import DEAD_LETTERS
 from order_ops.jobs.dead_letters import Acted
 from order_ops.jobs.letter_sets import LetterError, Selection
 from order_ops.jobs.provider_clients import ProviderClients
+from order_ops.jobs.runtime import Running
+from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
-from order_ops.orchestration.retries import failures_by_kind
 from order_ops.store.audit import Actor
 
 Act = Callable[[int], Sequence[Acted]]
 
 _ACTIONS = ("replay", "discard", "edit")
 _SHOWN = 200
-_ONCE = RetryPolicy(attempts=1, base_s=0.0, cap_s=0.0)
 _TRIED_AGAIN = stamina.retry(
     on=lambda error: classify(error) in RETRIED,
     attempts=DATABASE.attempts,
@@ -60,26 +61,31 @@ class DeadLettersConfig(dg.Config):
     reason: str = ""
 
 
-@dg.op(description="Replays, discards or edits dead letters; a dry run unless told otherwise.")
+@dg.op(
+    pool=DEAD_LETTERS.pool,
+    description="Replays, discards or edits dead letters; a dry run unless told otherwise.",
+)
 def handle_dead_letters(
     context: dg.OpExecutionContext, config: DeadLettersConfig, order_ops: OrderOps
 ) -> None:
     """See `order_ops.jobs.dead_letters` and `order_ops.jobs.replays`."""
-    with failures_by_kind(context, DATABASE):
+
+    def work(running: Running) -> dict[str, Any]:
         try:
-            act, letters = _asked(config, order_ops, context.run_id)
+            act, letters = _TRIED_AGAIN(_asked)(config, order_ops, running)
         except LetterError as refusal:  # not a failure: nobody is to be woken for it
             context.log.warning("refused, nothing was done: %s", refusal)
-            context.add_output_metadata({"refused": str(refusal)})
-            return
-    with failures_by_kind(context, _ONCE):
-        ids = replays.in_order(order_ops.pool, [letter.id for letter in letters])
+            return {"refused": str(refusal)}
+        ids = replays.in_order(running.pool, [letter.id for letter in letters])
         done = _each(context, _TRIED_AGAIN(act), ids)
-    context.add_output_metadata(_told(done, letter_sets.set_name(letters)))
+        return _told(done, letter_sets.set_name(letters))
+
+    told = performed(context, order_ops, DEAD_LETTERS, work, dry_run=config.dry_run)
+    context.add_output_metadata(told or {})
 
 
 def _asked(
-    config: DeadLettersConfig, order_ops: OrderOps, run_id: str
+    config: DeadLettersConfig, order_ops: OrderOps, running: Running
 ) -> tuple[Act, Sequence[Any]]:
     """What is to be done with a letter, and the letters.
 
@@ -91,9 +97,9 @@ def _asked(
     if not config.dry_run and not (config.by.strip() and config.reason.strip()):
         raise LetterError("by, reason: say who you are and why; they are kept in the audit")
     actor = Actor(config.by.strip() or "nobody", config.reason.strip() or "dry run")
-    act = _act(config, order_ops, actor, run_id)
+    act = _act(config, order_ops, actor, running)
     looking, wanted = config.dry_run, _selection(config)
-    return act, letter_sets.chosen(order_ops.pool, wanted, config.expect or None, looking=looking)
+    return act, letter_sets.chosen(running.pool, wanted, config.expect or None, looking=looking)
 
 
 def _selection(config: DeadLettersConfig) -> Selection:
@@ -131,7 +137,7 @@ def _moment(field: str, value: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _act(config: DeadLettersConfig, order_ops: OrderOps, actor: Actor, run_id: str) -> Act:
+def _act(config: DeadLettersConfig, order_ops: OrderOps, actor: Actor, running: Running) -> Act:
     """What the config wants done with a letter.
 
     Raises:
@@ -141,8 +147,8 @@ def _act(config: DeadLettersConfig, order_ops: OrderOps, actor: Actor, run_id: s
         raise LetterError(f"action: {config.action!r} is none of {', '.join(_ACTIONS)}")
     dry_run = config.dry_run
     if config.action == "discard":
-        return lambda one: dead_letters.discard(order_ops.pool, [one], actor, dry_run=dry_run)
-    worker = order_ops.worker(run_id)
+        return lambda one: dead_letters.discard(running.pool, [one], actor, dry_run=dry_run)
+    worker = order_ops.worker(running)
     if config.action == "edit":
         if len(config.ids) != 1 or config.body is None:
             raise LetterError("edit: say one letter in ids, and its body")

@@ -1,55 +1,43 @@
 """Expiring reservations: choose, then ask and decide."""
 
-from dataclasses import dataclass
-
 import dagster as dg
 
-from order_ops.domain.failures import API_CALLS, DATABASE
-from order_ops.jobs.expire_orders import due_reservations, expire
+from order_ops.jobs.catalogue import EXPIRE_ORDERS
+from order_ops.jobs.expire_orders import Expiry, due_reservations, expire
+from order_ops.jobs.runtime import Running
+from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
-from order_ops.orchestration.retries import failures_by_kind
-from order_ops.store.ledger import Key
 
 _SHOWN = 200
 
 
-class DueConfig(dg.Config):
-    """How many orders one run looks at; the next run goes on with the others."""
+class ExpireConfig(dg.Config):
+    """How many orders one run looks at, oldest-checked first; the next run goes on.
+
+    With `dry_run` nothing is written and no provider is told anything.
+    """
 
     limit: int = 1_000
-
-
-class ExpireConfig(dg.Config):
-    """With `dry_run` nothing is written and no provider is told anything."""
-
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DueOrders:
-    """Reservations past their expiry, oldest-checked first: (tenant, order id)."""
-
-    keys: list[Key]
-
-
-@dg.op(description="Chooses reservations past expiry and grace, oldest-checked first.")
-def find_due_orders(
-    context: dg.OpExecutionContext, config: DueConfig, order_ops: OrderOps
-) -> DueOrders:
-    """See `order_ops.jobs.expire_orders.due_reservations`."""
-    with failures_by_kind(context, DATABASE):
-        found = due_reservations(order_ops.pool, order_ops.settings.expiry_grace_s, config.limit)
-    context.add_output_metadata({"due": len(found)})
-    return DueOrders(found)
-
-
-@dg.op(description="Asks the provider about each order, and expires, confirms, proposes or leaves.")
+@dg.op(
+    pool=EXPIRE_ORDERS.pool,
+    description="Asks the provider about each order past its expiry, oldest-checked first, and "
+    "expires, confirms, proposes or leaves it.",
+)
 def expire_due_orders(
-    context: dg.OpExecutionContext, config: ExpireConfig, due: DueOrders, order_ops: OrderOps
+    context: dg.OpExecutionContext, config: ExpireConfig, order_ops: OrderOps
 ) -> None:
-    """See `order_ops.jobs.expire_orders.expire`."""
-    with failures_by_kind(context, API_CALLS):
-        done = expire(order_ops.expirer(context.run_id), due.keys, dry_run=config.dry_run)
+    """See `order_ops.jobs.expire_orders`."""
+
+    def work(running: Running) -> Expiry:
+        grace_s = order_ops.settings.expiry_grace_s
+        due = due_reservations(running.pool, grace_s, config.limit)
+        context.log.info("%d orders are due", len(due))
+        return expire(order_ops.expirer(running), due, dry_run=config.dry_run)
+
+    done = performed(context, order_ops, EXPIRE_ORDERS, work, dry_run=config.dry_run) or Expiry()
     rows = "\n".join(f"| {order} | {what} | {why} |" for order, what, why in done.details[:_SHOWN])
     table = f"| order | became | because |\n|---|---|---|\n{rows}"
     context.add_output_metadata({**dict(done.orders), "orders": dg.MetadataValue.md(table)})

@@ -5,41 +5,50 @@ where it can be retried. Every failed run that has no dead letter yet is
 handled, not only the one that was named: a burst or a lost request loses none.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from order_ops.domain.failures import DATABASE, FailureKind
+from order_ops.domain.failures import FailureKind
+from order_ops.jobs.catalogue import HANDLE_RUN_FAILURE
 from order_ops.jobs.run_failures import FailedRun, record, unhandled
+from order_ops.jobs.runtime import Running
+from order_ops.orchestration.performing import CATEGORY, ERROR_TYPE, performed
 from order_ops.orchestration.resources import OrderOps
-from order_ops.orchestration.retries import CATEGORY, ERROR_TYPE, failures_by_kind
 
 LOOK_BACK = timedelta(days=7)
 _PAGE = 200
 
 
-@dg.op(description="Writes a dead letter and an alert for every failed run that has none yet.")
+@dg.op(
+    pool=HANDLE_RUN_FAILURE.pool,
+    description="Writes a dead letter and an alert for every failed run that has none yet.",
+)
 def handle_run_failure(context: dg.OpExecutionContext, order_ops: OrderOps) -> None:
     """See `order_ops.jobs.run_failures`."""
-    with failures_by_kind(context, DATABASE):
+
+    def work(running: Running) -> int:
         handled = 0
-        for page in _failed_run_pages(context.instance):
-            missing = set(unhandled(order_ops.pool, [run.run_id for run in page]))
+        for page in failed_run_pages(context.instance, datetime.now(UTC) - LOOK_BACK):
+            missing = set(unhandled(running.pool, [run.run_id for run in page]))
             failed = [_failed(context.instance, run) for run in page if run.run_id in missing]
-            handled += record(order_ops.pool, failed)
-    context.add_output_metadata({"handled": handled})
+            handled += record(running.pool, failed)
+        return handled
+
+    handled = performed(context, order_ops, HANDLE_RUN_FAILURE, work)
+    context.add_output_metadata({"handled": handled or 0})
 
 
-def _failed_run_pages(instance: dg.DagsterInstance) -> list[list[dg.DagsterRun]]:
-    wanted = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.FAILURE], updated_after=datetime.now(UTC) - LOOK_BACK
-    )
-    pages: list[list[dg.DagsterRun]] = []
+def failed_run_pages(
+    instance: dg.DagsterInstance, since: datetime
+) -> Iterator[Sequence[dg.DagsterRun]]:
+    """Runs that failed since then, newest first, some hundred at a time."""
+    wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     cursor = None
     while page := list(instance.get_runs(filters=wanted, cursor=cursor, limit=_PAGE)):
-        pages.append(page)
+        yield page
         cursor = page[-1].run_id
-    return pages
 
 
 def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun:

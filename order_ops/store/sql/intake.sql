@@ -160,7 +160,8 @@ SELECT count(*) FROM lost;
 -- `attempts` with the one that is being made; `due`: it may be tried; `held`: an open dead
 -- letter about money comes before it.
 SELECT id, tenant_id, order_id, producer, sequence, event_type, routing_key, body, headers,
-    property_message_id, property_correlation_id, received_at, attempts + 1 AS attempts,
+    property_message_id, property_correlation_id, correlation_id, received_at,
+    attempts + 1 AS attempts,
     next_at <= now() AS due,
     EXISTS (
         SELECT 1 FROM intake.hold

@@ -3,16 +3,17 @@
 
 -- name: add_dead_letters!
 INSERT INTO ops.dead_letter (origin, origin_id, tenant_id, order_id, name, payload, headers,
-    category, error, stack, attempts, fingerprint, amount_minor, currency, holds, replay_of)
+    category, error, stack, attempts, fingerprint, correlation_id, amount_minor, currency, holds,
+    replay_of)
 SELECT origin, origin_id, tenant_id, order_id, name, payload, headers, category, error, stack,
-    attempts, fingerprint, amount_minor, currency, holds,
+    attempts, fingerprint, correlation_id, amount_minor, currency, holds,
     (SELECT id FROM ops.dead_letter WHERE id = given.replay_of)
 FROM unnest(:origin::text[], :origin_id::text[], :tenant_id::text[], :order_id::text[],
     :name::text[], :payload::bytea[], :headers::text[]::jsonb[], :category::text[],
     :error::text[], :stack::text[], :attempts::int[], :fingerprint::text[],
-    :amount_minor::bigint[], :currency::text[], :holds::bool[], :replay_of::bigint[])
+    :correlation_id::text[], :amount_minor::bigint[], :currency::text[], :holds::bool[], :replay_of::bigint[])
     AS given(origin, origin_id, tenant_id, order_id, name, payload, headers, category, error,
-        stack, attempts, fingerprint, amount_minor, currency, holds, replay_of)
+        stack, attempts, fingerprint, correlation_id, amount_minor, currency, holds, replay_of)
 ON CONFLICT (origin, origin_id, replay_of) DO NOTHING;
 
 -- name: handled_failures
@@ -21,7 +22,7 @@ SELECT origin_id FROM ops.dead_letter WHERE origin = 'run' AND origin_id = ANY (
 -- name: find
 -- The letters of a selection; a criterion that is NULL selects all.
 SELECT id, origin, origin_id, tenant_id, order_id, name, category, error, attempts, fingerprint,
-    amount_minor, currency, state, replay_of, reviewer, reason, created_at, reviewed_at,
+    correlation_id, amount_minor, currency, state, replay_of, reviewer, reason, created_at, reviewed_at,
     encode(sha256(edited), 'hex') AS edited_sha256
 FROM ops.dead_letter
 WHERE (:ids::bigint[] IS NULL OR id = ANY (:ids::bigint[]))

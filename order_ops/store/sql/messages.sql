@@ -42,7 +42,8 @@ WHERE sequence.source = gap.source AND sequence.tenant_id = gap.tenant_id
 
 -- name: count_hours!
 -- Hours in which something came, was settled or published since, or is open still. Copies of
--- older messages are counted with the next change of their hour.
+-- older messages are counted with the next change of their hour. An hour whose rows are purged
+-- stays as it was counted while they were there: nothing of it was open.
 WITH touched AS (
     SELECT source, date_trunc('hour', received_at) AS hour FROM intake.inbox
     WHERE received_at >= :since OR settled_at >= :since
@@ -78,11 +79,18 @@ CROSS JOIN LATERAL (
     WHERE touched.source = :source AND created_at >= touched.hour
         AND created_at < touched.hour + interval '1 hour'
 ) said
-ON CONFLICT (source, hour) DO UPDATE SET received = excluded.received,
-    copies = excluded.copies, pending = excluded.pending, done = excluded.done,
-    parked = excluded.parked, skipped = excluded.skipped, discarded = excluded.discarded,
-    missing = excluded.missing, to_publish = excluded.to_publish,
-    published = excluded.published, updated_at = excluded.updated_at;
+ON CONFLICT (source, hour) DO UPDATE SET (received, copies, pending, done, parked, skipped,
+        discarded) = (
+        SELECT received, copies, pending, done, parked, skipped, discarded FROM (VALUES
+            (1, excluded.received, excluded.copies, excluded.pending, excluded.done,
+                excluded.parked, excluded.skipped, excluded.discarded),
+            (0, hour.received, hour.copies, hour.pending, hour.done, hour.parked, hour.skipped,
+                hour.discarded)
+        ) AS counted(fresh, received, copies, pending, done, parked, skipped, discarded)
+        ORDER BY received DESC, fresh DESC LIMIT 1
+    ), missing = excluded.missing,
+    to_publish = GREATEST(hour.to_publish, excluded.to_publish),
+    published = GREATEST(hour.published, excluded.published), updated_at = excluded.updated_at;
 
 -- name: gaps
 -- Numbers missing for longer than messages may overtake each other; `last` is inclusive.

@@ -1,43 +1,19 @@
--- Outbox, alerts, audit, acts and leases: written with the fact they speak of.
+-- Outbox, audit, acts and leases: written with the fact they speak of.
 
 -- name: add_outbox!
-INSERT INTO ops.outbox (message_id, tenant_id, order_id, routing_key, body, headers)
+INSERT INTO ops.outbox (message_id, tenant_id, order_id, routing_key, body, headers,
+    correlation_id)
 SELECT * FROM unnest(:message_id::text[], :tenant_id::text[], :order_id::text[],
-    :routing_key::text[], :body::bytea[], :headers::text[]::jsonb[])
+    :routing_key::text[], :body::bytea[], :headers::text[]::jsonb[], :correlation_id::text[])
 ON CONFLICT (message_id) DO NOTHING;
 
 -- name: unpublished
-SELECT id, message_id, tenant_id, order_id, routing_key, body, headers FROM ops.outbox
+SELECT id, message_id, tenant_id, order_id, routing_key, body, headers, correlation_id
+FROM ops.outbox
 WHERE published_at IS NULL ORDER BY id LIMIT :messages;
 
 -- name: mark_published!
 UPDATE ops.outbox SET published_at = now() WHERE id = ANY (:ids::bigint[]);
-
--- name: raise_alerts!
--- One open alert per fact, however often it is seen, as it was last seen; the open one is
--- locked, so that nobody resolves it meanwhile, not knowing of this fact.
-INSERT INTO ops.alert (dedupe_key, severity, title, detail, tenant_id, order_id, amount_minor,
-    currency)
-SELECT DISTINCT ON (dedupe_key) * FROM unnest(:dedupe_key::text[], :severity::text[],
-    :title::text[], :detail::text[]::jsonb[], :tenant_id::text[], :order_id::text[],
-    :amount_minor::bigint[], :currency::text[]) AS given(dedupe_key, severity, title, detail,
-        tenant_id, order_id, amount_minor, currency)
-ORDER BY dedupe_key
-ON CONFLICT (dedupe_key) WHERE resolved_at IS NULL DO UPDATE
-    SET title = excluded.title, detail = excluded.detail;
-
--- name: lock_alert^
-SELECT id FROM ops.alert WHERE dedupe_key = :dedupe_key AND resolved_at IS NULL FOR UPDATE;
-
--- name: resolve_others!
--- Open alerts of a kind whose facts have ended.
-UPDATE ops.alert SET resolved_at = now()
-WHERE starts_with(dedupe_key, :prefix) AND resolved_at IS NULL
-    AND dedupe_key <> ALL (:dedupe_keys::text[]);
-
--- name: resolve_alerts!
-UPDATE ops.alert SET resolved_at = now()
-WHERE dedupe_key = ANY (:dedupe_keys::text[]) AND resolved_at IS NULL;
 
 -- name: add_audit!
 INSERT INTO ops.audit (actor, action, subject, reason, detail)

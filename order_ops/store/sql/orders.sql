@@ -24,10 +24,10 @@ WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_
 
 -- name: add_history!
 INSERT INTO orders.order_events (tenant_id, order_id, version, kind, from_state, to_state,
-    occurred_at, cause, detail)
+    occurred_at, cause, correlation_id, detail)
 SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :version::bigint[], :kind::text[],
     :from_state::text[], :to_state::text[], :occurred_at::timestamptz[], :cause::text[],
-    :detail::text[]::jsonb[]);
+    :correlation_id::text[], :detail::text[]::jsonb[]);
 
 -- name: save_orders!
 -- Guarded: only where the version is still the one that was read.

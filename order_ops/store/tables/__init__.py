@@ -5,7 +5,7 @@ timestamptz in UTC, every business row has its tenant. Constraints live here
 when a column list can say them; triggers and views are in the migrations.
 """
 
-from order_ops.store.tables import intake, ops, orders, recon
+from order_ops.store.tables import alerts, intake, jobs, ops, orders, recon
 from order_ops.store.tables.columns import SCHEMAS, metadata
 
-__all__ = ["SCHEMAS", "intake", "metadata", "ops", "orders", "recon"]
+__all__ = ["SCHEMAS", "alerts", "intake", "jobs", "metadata", "ops", "orders", "recon"]

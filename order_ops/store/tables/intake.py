@@ -55,6 +55,7 @@ inbox = Table(
     words("property_correlation_id", null=True),
     words("note", null=True),
     moment("settled_at"),
+    moment("purged_at"),
     UniqueConstraint("source", "message_id"),
     one_of("state", "pending", "retry", "done", "parked", "skipped", "discarded"),
     CheckConstraint(
@@ -78,7 +79,14 @@ inbox = Table(
     ),
     Index("ix_inbox_received", "received_at", postgresql_using="brin"),
     Index("ix_inbox_settled", "settled_at", postgresql_using="brin"),
-    comment="Every message that was ever taken in, byte for byte, once per id.",
+    Index(
+        "ix_inbox_payloads",
+        "settled_at",
+        "id",
+        postgresql_where=text("purged_at IS NULL AND settled_at IS NOT NULL"),
+    ),
+    comment="Every message that was taken in, byte for byte, once per id. `purged_at`: since then "
+    "body and headers are empty; its id and `sha256` stay, so that a copy of it is still a copy.",
     schema="intake",
 )
 

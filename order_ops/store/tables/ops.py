@@ -37,6 +37,7 @@ outbox = Table(
     words("routing_key"),
     Column("body", LargeBinary, nullable=False),
     document("headers"),
+    words("correlation_id", null=True),
     moment("created_at", now=True),
     moment("published_at"),
     UniqueConstraint("message_id"),
@@ -59,26 +60,6 @@ lease = Table(
     schema="ops",
 )
 
-alert = Table(
-    "alert",
-    metadata,
-    identity(),
-    words("dedupe_key"),
-    words("severity"),
-    words("title"),
-    document("detail"),
-    words("tenant_id", null=True),
-    words("order_id", null=True),
-    number("amount_minor", null=True),
-    words("currency", null=True),
-    moment("created_at", now=True),
-    moment("resolved_at"),
-    one_of("severity", "info", "warning", "critical"),
-    Index("uq_alert_open", "dedupe_key", unique=True, postgresql_where=text("resolved_at IS NULL")),
-    comment="What a person must hear of; one open row per `dedupe_key`.",
-    schema="ops",
-)
-
 dead_letter = Table(
     "dead_letter",
     metadata,
@@ -96,6 +77,7 @@ dead_letter = Table(
     words("stack", null=True),
     Column("attempts", Integer, nullable=False),
     words("fingerprint"),
+    words("correlation_id", null=True),
     number("amount_minor", null=True),
     words("currency", null=True),
     Column("holds", Boolean, nullable=False, server_default=text("false")),

@@ -64,6 +64,7 @@ order_events = Table(
     words("to_state"),
     moment("occurred_at", null=False),
     words("cause"),
+    words("correlation_id", null=True),
     document("detail"),
     moment("recorded_at", now=True),
     PrimaryKeyConstraint("tenant_id", "order_id", "version"),

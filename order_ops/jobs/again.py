@@ -1,0 +1,104 @@
+"""Work that was lost or that a retry never began: asked for again, until some run begins it.
+
+The ledger says what waits; `again_sensor` launches it. A launched run that ended
+without beginning it (cancelled in the queue, say) is followed by another, a few
+times; then the work is given up, with a dead letter.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+from order_ops.domain.failures import FailureKind
+from order_ops.domain.redaction import REDACTED
+from order_ops.jobs.run_failures import FailedRun, letter
+from order_ops.store.engine import transaction
+from order_ops.store.letters import add_dead_letters
+from order_ops.store.queries import executions as sql
+
+LAUNCHES = 4
+"""So often is an attempt asked for; a run that is launched and never begins it is no answer."""
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Work that waits to be done again, as the run that had it was launched.
+
+    Attributes:
+        key: of this attempt; the tag by which its launches are found.
+        request: what asked for the work at first, and still does.
+    """
+
+    execution_id: int
+    key: str
+    job: str
+    request: str
+    run_id: str
+    attempt: int
+    error: str
+    config: dict[str, Any]
+    partition: str | None
+    tags: dict[str, str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether its config is kept as it was, with nothing sensitive taken out of it."""
+        return REDACTED not in json.dumps(self.config)
+
+
+def due(pool: Engine) -> list[Again]:
+    """What is to be done again now, longest waiting first."""
+    with transaction(pool) as conn:
+        return [_again(row) for row in sql.due_again(conn, executions=_MOST)]
+
+
+def has_due(pool: Engine) -> bool:
+    """Whether anything is; cheap."""
+    with transaction(pool) as conn:
+        return bool(sql.is_due_again(conn))
+
+
+def give_up(pool: Engine, again: Again) -> None:
+    """No run begins it: a dead letter, in the transaction that ends it."""
+    with transaction(pool) as conn:
+        if sql.give_up(conn, id=again.execution_id, attempt=again.attempt) is None:
+            return
+        add_dead_letters(conn, [letter(_failed(again))])
+
+
+def _again(row: Any) -> Again:
+    return Again(
+        execution_id=row.id,
+        key=f"again:{row.id}.{row.attempt}.{row.stalls}",
+        job=row.job,
+        request=row.request,
+        run_id=row.run_id,
+        attempt=row.attempt,
+        error=row.error or "",
+        config=row.input.get("config", {}),
+        partition=row.input.get("partition"),
+        tags=row.input.get("tags", {}),
+    )
+
+
+def _why_not(again: Again) -> str:
+    if again.whole:
+        return f"no run began it, {LAUNCHES} times"
+    return "its config, which held something sensitive, is not kept: execute the run again"
+
+
+def _failed(again: Again) -> FailedRun:
+    return FailedRun(
+        run_id=again.run_id,
+        job=again.job,
+        error_type="NotBegun",
+        error=f"it was to be done again and {_why_not(again)}: {again.error}",
+        stack=None,
+        category=FailureKind.UNKNOWN,
+        config=again.config,
+        tags=again.tags,
+        attempts=again.attempt,
+    )

@@ -1,0 +1,134 @@
+"""The one way in which a step does its work: through the job runtime, with Dagster's words.
+
+What the runtime says becomes a retry of the step, its failure with the kind on record,
+or a step that ends well without having done it, and says why: in the run's tags, its
+log, and the step's metadata.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import dagster as dg
+
+from order_ops.domain.jobs import Job
+from order_ops.domain.redaction import redacted
+from order_ops.jobs.keeper import Clock
+from order_ops.jobs.runtime import Running, WorkFailed, perform
+from order_ops.orchestration import own_process
+from order_ops.orchestration.resources import OrderOps
+from order_ops.store.executions import Asked, LeaseLost, Skipped
+
+T = TypeVar("T")
+Context = dg.OpExecutionContext | dg.AssetExecutionContext
+
+CATEGORY = "category"
+ERROR_TYPE = "error_type"
+REQUEST = "order_ops/request"
+"""The tag that says what asked for a run's work: the same request is done once."""
+AGAIN = "order_ops/again"
+"""The tag of a run that was launched to do lost work again."""
+SKIPPED = "order_ops/skipped"
+"""The tag that says why a run did not do its work."""
+ALL = "all"
+"""The work key of a job that does whatever there is to do."""
+
+
+def performed(
+    context: Context,
+    order_ops: OrderOps,
+    job: Job,
+    work: Callable[[Running], T],
+    *,
+    once: bool = True,
+    dry_run: bool = False,
+) -> T | None:
+    """Do a step's work; None: somebody else does it or did it, and the run says so.
+
+    With `once`, a request that was done is not done again. Inputs that a later step of the
+    run needs are read again whenever that step is.
+
+    Raises:
+        dg.RetryRequested: it failed, and is tried again.
+        dg.Failure: it failed for good, or was taken over.
+    """
+    own_process.limit(job, order_ops.settings)
+    lease_s = order_ops.settings.lease_s
+    asked = replace(_asked(context, job, once=once), lease_s=lease_s)
+    end = own_process.end if own_process.is_own() else None
+    clock = Clock(lease_s, end)
+    try:
+        done = perform(order_ops.pool, job, asked, work, clock=clock, dry_run=dry_run)
+    except WorkFailed as failed:
+        _redact(failed)
+        raise _in_dagsters_words(failed) from failed.__cause__
+    except LeaseLost as lost:
+        known = {CATEGORY: "conflict", ERROR_TYPE: "LeaseLost"}
+        raise dg.Failure(str(lost), metadata=known, allow_retries=False) from lost
+    if isinstance(done, Skipped):
+        _say_skipped(context, done.reason)
+        return None
+    return done
+
+
+def _asked(context: Context, job: Job, *, once: bool) -> Asked:
+    run = context.run
+    partition = context.partition_key if context.has_partition_key else None
+    return Asked(
+        job=job.name,
+        step=context.op_execution_context.op.name if _is_asset(context) else context.op.name,
+        work_key=partition or (ALL if job.alone else f"run {run.run_id}"),
+        request=request_of(run),
+        run_id=run.run_id,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        most_s=job.lease_s,
+        once=once,
+        input=_input(run, partition),
+    )
+
+
+def request_of(run: dg.DagsterRun) -> str:
+    """What asked for a run's work.
+
+    A person who executes a run again means it: Dagster copies the tags, the request is new.
+    """
+    asked = None if run.parent_run_id else run.tags.get(REQUEST)
+    return asked or f"run {run.run_id}"
+
+
+def _is_asset(context: Context) -> bool:
+    return isinstance(context, dg.AssetExecutionContext)
+
+
+def _input(run: dg.DagsterRun, partition: str | None) -> dict[str, Any]:
+    return {"config": dict(run.run_config), "partition": partition, "tags": dict(run.tags)}
+
+
+def _in_dagsters_words(failed: WorkFailed) -> Exception:
+    if failed.again_s is not None:
+        return dg.RetryRequested(max_retries=failed.attempts - 1, seconds_to_wait=failed.again_s)
+    return dg.Failure(
+        description=str(failed),
+        metadata={CATEGORY: failed.kind.value, ERROR_TYPE: failed.error_type},
+        allow_retries=False,
+    )
+
+
+def _redact(error: BaseException) -> None:
+    """Take what is sensitive out of an error and its causes: Dagster stores what they say."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.args = tuple(redacted(arg) if isinstance(arg, str) else arg for arg in one.args)
+        left += [one.__cause__, one.__context__]
+
+
+def _say_skipped(context: Context, why: str) -> None:
+    context.log.info("not done by this run: %s", why)
+    context.instance.add_run_tags(context.run.run_id, {SKIPPED: why[:200]})

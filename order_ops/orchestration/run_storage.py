@@ -1,0 +1,95 @@
+"""Runs as Dagster's instance stores them, for jobs that know nothing of Dagster."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+
+import dagster as dg
+
+from order_ops.jobs.purge_runs import StoredRun
+
+_PAGE = 500
+
+
+class StoredRuns:
+    """The runs of an instance; without one, of the instance of DAGSTER_HOME, opened when needed."""
+
+    def __init__(self, instance: dg.DagsterInstance | None = None) -> None:
+        self._given = instance
+
+    @cached_property
+    def _instance(self) -> dg.DagsterInstance:
+        return self._given or dg.DagsterInstance.get()
+
+    def started(self) -> Sequence[str]:
+        """Ids of runs that are listed as started."""
+        alive = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+        return [run.run_id for run in self._instance.get_runs(dg.RunsFilter(statuses=alive))]
+
+    def waiting(self) -> int:
+        """How many runs are queued."""
+        queued = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])
+        return self._instance.get_runs_count(queued)
+
+    def limit_pools(self, limits: dict[str, int]) -> None:
+        """Give each pool its slots; one that has them is left alone."""
+        storage = self._instance.event_log_storage
+        known = {info.name: info.limit for info in storage.get_pool_limits()}
+        for name, slots in limits.items():
+            if known.get(name) != slots:
+                storage.set_concurrency_slots(name, slots)
+
+    def started_before(
+        self, moment: datetime, limit: int, jobs: Collection[str], *, others: bool = False
+    ) -> list[StoredRun]:
+        """The newest runs created before a moment (UTC), newest first.
+
+        Of these jobs; with `others`, of all but these.
+        """
+        found: list[StoredRun] = []
+        if others:
+            for run in self._before(moment, None):
+                if run.job not in jobs:
+                    found.append(run)
+                if len(found) == limit:
+                    break
+            return found
+        for job in jobs:
+            pages = self._before(moment, job)
+            found += [run for run, _ in zip(pages, range(limit), strict=False)]
+        return sorted(found, key=lambda run: run.created_at, reverse=True)[:limit]
+
+    def delete(self, run_ids: Sequence[str]) -> int:
+        """Delete runs that have ended, with their events and captured output; how many."""
+        deleted = 0
+        for run_id in run_ids:
+            run = self._instance.get_run_by_id(run_id)
+            if run is None or not run.is_finished:
+                continue
+            # output first: without its run nobody would find it again
+            self._instance.compute_log_manager.delete_logs(prefix=[run_id])
+            self._instance.delete_run(run_id)
+            deleted += 1
+        return deleted
+
+    def end(self, run_id: str, why: str) -> None:
+        """Fail a run that is not finished; one that is gone or has ended stays as it is."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self._instance.report_run_failed(run, f"order_ops ended this run: {why}")
+
+    def _before(self, moment: datetime, job: str | None) -> Iterator[StoredRun]:
+        cursor = None
+        while page := self._instance.get_run_records(
+            dg.RunsFilter(job_name=job, created_before=moment), limit=_PAGE, cursor=cursor
+        ):
+            for record in page:
+                run = record.dagster_run
+                yield StoredRun(
+                    run_id=run.run_id,
+                    job=run.job_name,
+                    created_at=record.create_timestamp.replace(tzinfo=UTC),
+                    ended=run.is_finished,
+                    failed=run.status == dg.DagsterRunStatus.FAILURE,
+                )
+            cursor = page[-1].dagster_run.run_id

@@ -1,0 +1,277 @@
+"""The execution ledger: who may do a piece of work, and what became of it.
+
+A piece of work is a job's step and a work key (a partition, or all there is). It was
+asked for by a request (a tick, a person's run, a day's news): one request is done
+once, and one execution of a piece of work is in hand at a time, by the database's
+clock. Its fence goes up with whoever takes it over, and `hold` in a transaction
+keeps it until that has ended. Runs, retries and timeouts are `order_ops.jobs.runtime`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from order_ops.domain.jobs import LEASE_S, STALLS
+from order_ops.domain.redaction import kept_fields
+from order_ops.store.engine import Connection
+from order_ops.store.queries import executions as sql
+
+BUCKETS_S = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600)
+"""Bounds of the duration histogram, in seconds, up to the longest timeout."""
+AGAIN_S = 2.0
+"""Lost work is done again after so long."""
+
+Ended = Literal["done", "failed", "waiting", "cancelled"]
+
+
+class LeaseLost(Exception):
+    """Somebody else has the work by now, or its time is up: nothing more may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A piece of work that a run wants to do.
+
+    Attributes:
+        request: what asked for it; the same request is done once.
+        most_s: the longest it may be held.
+        once: a request that was done is not done again; else it is, for what follows needs it.
+        input: run config, partition and tags: what another run needs to do it again.
+    """
+
+    job: str
+    step: str
+    work_key: str
+    request: str
+    run_id: str
+    worker: str
+    most_s: float
+    lease_s: float = LEASE_S
+    once: bool = True
+    input: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """Work in hand.
+
+    Attributes:
+        fence: what lets it write.
+        failures: how often this work has failed before.
+        lost: how it was lost before, when it was taken over from a dead worker just now.
+    """
+
+    id: int
+    fence: int
+    attempt: int
+    failures: int = 0
+    lost: "Lost | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Work that is not to be done by who asked, and why, for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An execution whose worker is gone; `given_up`: once too often."""
+
+    id: int
+    job: str
+    step: str
+    work_key: str
+    run_id: str
+    attempt: int
+    stalls: int
+    error_type: str
+    error: str
+    stack: str | None
+    input: dict[str, Any]
+    given_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How an attempt failed; texts as they are to be kept."""
+
+    category: str
+    error_type: str
+    error: str
+    stack: str | None = None
+
+
+def begin(conn: Connection, asked: Asked) -> Execution | Skipped:
+    """Take a piece of work in hand, or say why not."""
+    which = {"job": asked.job, "step": asked.step, "work_key": asked.work_key}
+    sql.take_turn(conn, **which)
+    live = sql.live(conn, **which)
+    if live is not None and (why := _in_hand(live)):
+        return Skipped(why)
+    lost = _lose(conn, live) if live is not None and live.state == "running" else None
+    own = sql.of_request(conn, **which, request=asked.request)
+    if own is not None and (why := _settled(own, once=asked.once)):
+        return Skipped(why)
+    stalls = lost.stalls if lost else live.stalls if live else 0
+    if live is not None and (own is None or live.id != own.id):
+        sql.supersede(conn, id=live.id)
+    row = _open(conn, asked, stalls) if own is None else _again(conn, asked, own)
+    return Execution(row.id, row.fence, row.attempt, row.failures, lost)
+
+
+def _in_hand(live: Any) -> str | None:
+    """Why work that somebody has begun is not to be taken; None: it waits, or its worker is lost.
+
+    The last loss is left to the watcher: it has a dead letter to write.
+    """
+    if live.state == "waiting":
+        return None
+    if not live.lapsed:
+        return f"run {live.run_id} is doing it, since {live.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    if live.stalls >= STALLS:
+        return f"it was lost with run {live.run_id}, once too often: it is given up"
+    return None
+
+
+def _settled(own: Any, *, once: bool) -> str | None:
+    """Why a request is not to be done (again); None: it is."""
+    if own.state == "done" and once:
+        return f"run {own.run_id} did it at {own.ended_at:%Y-%m-%d %H:%M:%S} UTC"
+    if own.state == "failed":
+        return (
+            f"run {own.run_id} could not do it ({own.error_type}): replay its dead letter, or "
+            "launch it anew"
+        )
+    if own.state == "superseded":
+        return "a later request has taken its place"
+    return None
+
+
+def _open(conn: Connection, asked: Asked, stalls: int) -> Any:
+    return sql.open(
+        conn,
+        job=asked.job,
+        step=asked.step,
+        work_key=asked.work_key,
+        request=asked.request,
+        stalls=stalls,
+        **_by(asked),
+    )
+
+
+def _again(conn: Connection, asked: Asked, own: Any) -> Any:
+    """The next attempt of a request; what was done before begins anew."""
+    waiting = own.state == "waiting"
+    counted = {"attempt": own.attempt + 1, "failures": own.failures, "stalls": own.stalls}
+    return sql.begin_again(conn, id=own.id, **(counted if waiting else _ANEW), **_by(asked))
+
+
+_ANEW = {"attempt": 1, "failures": 0, "stalls": 0}
+
+
+def _by(asked: Asked) -> dict[str, Any]:
+    return {
+        "run_id": asked.run_id,
+        "worker": asked.worker,
+        "input": orjson.dumps(kept_fields(asked.input, known=("name",)), default=str).decode(),
+        "lease_s": asked.lease_s,
+        "most_s": asked.most_s,
+    }
+
+
+def hold(conn: Connection, execution: Execution) -> None:
+    """Keep the work ours until this transaction ends.
+
+    Raises:
+        LeaseLost: it is not ours any more.
+    """
+    if sql.hold(conn, id=execution.id, fence=execution.fence) is None:
+        raise LeaseLost(
+            f"execution {execution.id} is not ours any more (fence {execution.fence}): its lease "
+            "had passed, and what was to be written was not"
+        )
+
+
+def renew(conn: Connection, execution: Execution, lease_s: float) -> None:
+    """Hold it for longer; never past its deadline.
+
+    Raises:
+        LeaseLost: it is not ours any more.
+    """
+    if sql.renew(conn, id=execution.id, fence=execution.fence, lease_s=lease_s) is None:
+        raise LeaseLost(f"execution {execution.id} is not ours any more")
+
+
+def finish(
+    conn: Connection,
+    asked: Asked,
+    execution: Execution,
+    state: Ended,
+    failed: Failed | None = None,
+    again_s: float = 0.0,
+) -> None:
+    """End an attempt; counted, but for one that is tried again.
+
+    Raises:
+        LeaseLost: it is not ours any more.
+    """
+    row = sql.finish(
+        conn,
+        id=execution.id,
+        fence=execution.fence,
+        state=state,
+        again_s=again_s,
+        category=failed.category if failed else None,
+        error_type=failed.error_type if failed else None,
+        error=failed.error if failed else None,
+        stack=failed.stack if failed else None,
+    )
+    if row is None:
+        raise LeaseLost(f"execution {execution.id} is not ours any more")
+    count(conn, asked.job, "retried" if state == "waiting" else state, row.seconds)
+
+
+def lose(conn: Connection, most: int) -> list[Lost]:
+    """Free up to `most` of what dead workers held: it waits to be done again, or is given up."""
+    return [_lose(conn, row) for row in sql.lapsed(conn, executions=most)]
+
+
+def _lose(conn: Connection, row: Any) -> Lost:
+    stalls = row.stalls + 1
+    lost = Lost(
+        id=row.id,
+        job=row.job,
+        step=row.step,
+        work_key=row.work_key,
+        run_id=row.run_id,
+        attempt=row.attempt,
+        stalls=stalls,
+        error_type=row.error_type or "Stalled",
+        error=row.error
+        or f"its worker {row.worker} was last heard of at {row.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC",
+        stack=row.stack,
+        input=row.input,
+        given_up=stalls > STALLS,
+    )
+    state = "failed" if lost.given_up else "waiting"
+    told = {"stalls": stalls, "error_type": lost.error_type, "error": lost.error}
+    sql.lose(conn, id=row.id, state=state, again_s=AGAIN_S, **told)
+    count(conn, row.job, "timed_out" if lost.error_type == "TimedOut" else "stalled", row.seconds)
+    if lost.given_up:
+        count(conn, row.job, "failed", row.seconds)
+    return lost
+
+
+def count(conn: Connection, job: str, status: str, seconds: float) -> None:
+    """One more execution that ended so; counts outlive the executions."""
+    buckets = [int(seconds <= bound) for bound in BUCKETS_S]
+    sql.count_ended(conn, job=job, status=status, seconds=seconds, buckets=buckets)
+
+
+def withheld(conn: Connection, run_ids: Sequence[str]) -> set[str]:
+    """Failed runs whose work is done again, or will be: they are no failure to tell of."""
+    return {row.run for row in sql.withheld(conn, run_ids=list(run_ids))}
