@@ -30,7 +30,6 @@ from benchmarks.servers import libpq
 from order_ops.devstack import broker, postgres
 from order_ops.devstack.services import prepare_dagster_home
 from order_ops.devstack.waiting import wait_until
-from order_ops.jobs.apply_events import LEASE
 from order_ops.mapping import load_mapping
 from order_ops.messaging.codec import Codec
 from order_ops.messaging.publisher import Outgoing, Publisher
@@ -74,10 +73,11 @@ class System:
 
     def wait_quiet(self) -> None:
         """Until no run applies events or waits for some."""
-        held = "SELECT count(*) FROM ops.lease WHERE name = %s AND lease_until > now()"
+        held = """SELECT count(*) FROM ops.job_execution
+            WHERE job = %s AND state = 'running' AND lease_until > now()"""
 
         def quiet() -> bool:
-            (count,) = self.conn.execute(held, [LEASE]).fetchone() or (1,)
+            (count,) = self.conn.execute(held, [JOB]).fetchone() or (1,)
             unfinished = dg.RunsFilter(
                 job_name=JOB,
                 statuses=[

@@ -7,6 +7,10 @@ import pytest
 
 from order_ops.settings import get_settings
 
+# A console that is made while they are set keeps them, whatever a test then says.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 # A shell's background job starts with SIGINT ignored; Dagster then ignores SIGTERM too, in this
 # process and in every process that a test starts: they could not be ended.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

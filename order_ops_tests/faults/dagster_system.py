@@ -18,7 +18,7 @@ from order_ops.devstack import processes
 from order_ops.devstack.processes import LOOPBACK
 from order_ops.devstack.services import checkout_root
 from order_ops.devstack.waiting import wait_until
-from order_ops.settings import CODE_SERVER_PORT, DAGSTER_POSTGRES_URL
+from order_ops.settings import CODE_SERVER_PORT, DAGSTER_POSTGRES_URL, METRICS_PORT
 from order_ops_tests.faults.invariants import Found, violations
 from order_ops_tests.faults.processes import Process, python
 from order_ops_tests.faults.system import System
@@ -60,6 +60,10 @@ class Dagster:
         """Start a daemon."""
         return self._start("daemon", "dagster._daemon", "run", "-w", "workspace.yaml")
 
+    def start_watcher(self) -> Process:
+        """Start a watcher that looks after Dagster's runs too."""
+        return self._start("watcher", "order_ops.cli", "watch")
+
     def kill(self, process: Process) -> list[psutil.Process]:
         """kill -9 a process and everything below it; what was killed."""
         tree = [psutil.Process(process.pid), *processes.descendants(process.pid)]
@@ -72,7 +76,8 @@ class Dagster:
 
     def stop(self) -> None:
         """End Dagster's processes in order, daemons first."""
-        mine = [p for p in self.system.processes if "daemon" in p.name or "code-server" in p.name]
+        ours = ("daemon", "code-server", "watcher")
+        mine = [p for p in self.system.processes if p.name in ours]
         for process in reversed(mine):
             if process.runs():
                 process.send(signal.SIGTERM)
@@ -86,8 +91,8 @@ class Dagster:
     def applying(self) -> tuple[str, int]:
         """Wait for a run that holds the workers' lease: its id and its process."""
         found: list[tuple[str, int]] = []
-        holder = """SELECT owner FROM ops.lease
-            WHERE name = 'apply_order_events' AND lease_until > now()"""
+        holder = """SELECT run_id FROM ops.job_execution
+            WHERE job = 'apply_order_events_job' AND state = 'running' AND lease_until > now()"""
 
         def is_applying() -> bool:
             for (run,) in self.system.rows(holder):
@@ -107,16 +112,19 @@ class Dagster:
             return result.fetchall() if result.description else []
 
     def check(self, failed: list[str]) -> None:
-        """Wait until all is applied and no run is left, then every invariant over everything."""
+        """Wait until all is applied and no run is left, then every invariant over everything.
+
+        The runs that failed have no dead letter: their work was done again by others.
+        """
         letters = "SELECT count(*) FROM ops.dead_letter WHERE origin = 'run'"
         self.system.all_staged()
         wait_until(lambda: not self.system.unsettled(), ENDS_S, "everything to be applied")
         wait_until(lambda: self.runs("FAILURE") == failed, ENDS_S, f"the failure of {failed}")
-        wait_until(lambda: self.system.one(letters) == len(failed), ENDS_S, "their dead letters")
         wait_until(lambda: not self.held(), ENDS_S, "the end of every run")
+        assert self.system.one(letters) == 0
         self.stop()
         self.system.end()
-        found = Found(self.system.database_url, self.system.workload, failed, self.held())
+        found = Found(self.system.database_url, self.system.workload, [], self.held())
         told = violations(found)
         assert not told, "\n".join(told)
 
@@ -142,6 +150,7 @@ class Dagster:
             "DAGSTER_HOME": str(self._home),
             DAGSTER_POSTGRES_URL: self._storage,
             CODE_SERVER_PORT: str(self._port),
+            METRICS_PORT: str(processes.free_port()),
         }
         process = Process(name, python("-m", *words), env, log)
         self.system.processes.append(process)

@@ -153,7 +153,9 @@ def i5_nothing_is_held(found: Found) -> list[str]:
     suspects = found.rows("SELECT order_id FROM intake.suspect")
     leases = found.rows(
         """SELECT name, owner FROM ops.lease
-        WHERE lease_until > now() + make_interval(secs => %(s)s)""",
+        WHERE lease_until > now() + make_interval(secs => %(s)s)
+        UNION ALL SELECT job, worker FROM ops.job_execution
+        WHERE state = 'running' AND lease_until > now() + make_interval(secs => %(s)s)""",
         s=HELD_FOR_AT_MOST_S,
     )
     sessions = found.rows(

@@ -12,13 +12,20 @@ import sys
 import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
+from uuid import uuid4
 
 from order_ops.domain.failures import RetryPolicy
 from order_ops.jobs import apply_events, apply_lanes, consume, lane_events
 from order_ops.jobs.apply_events import apply_while_due
 from order_ops.jobs.apply_lanes import worker as make_worker
+from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS as JOB
+from order_ops.jobs.keeper import Clock
+from order_ops.jobs.runtime import Running, perform
+from order_ops.jobs.sweep import sweep
 from order_ops.messaging import codec, consumer, session
 from order_ops.settings import get_settings
+from order_ops.store.engine import engine
+from order_ops.store.executions import Asked, Skipped
 from order_ops.telemetry.logs import configure
 
 KILLER = "killer"
@@ -115,16 +122,39 @@ def _consume() -> None:
     made.run()
 
 
+def _asked(run_id: str, lease_s: float) -> Asked:
+    return Asked(
+        job=JOB.name,
+        step="apply_order_events",
+        work_key="all",
+        request=uuid4().hex,
+        run_id=run_id,
+        worker=run_id,
+        most_s=JOB.lease_s,
+        lease_s=lease_s,
+    )
+
+
 def _work() -> None:
     """Apply what is due as one worker until SIGTERM; survives a database that is away."""
-    worker = make_worker(get_settings(), f"worker-{os.getpid()}")
+    settings = get_settings()
+    run_id = f"worker-{os.getpid()}"
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     configure("worker")
     apply_events.log.info("worker.working")
+
+    def work(running: Running) -> None:
+        worker = make_worker(settings, run_id, running.pool)
+        apply_while_due(worker, seconds=5.0, linger_s=_LINGER_S)
+
     while not stopping.is_set():
         try:
-            apply_while_due(worker, seconds=5.0, linger_s=_LINGER_S)
+            sweep(engine(settings))  # there is no watcher
+            asked, clock = _asked(run_id, settings.lease_s), Clock(settings.lease_s, die)
+            done = perform(engine(settings), JOB, asked, work, clock=clock)
+            if isinstance(done, Skipped):
+                stopping.wait(0.5)
         except Exception as error:  # noqa: BLE001 - a run that fails is followed by another
             apply_events.log.warning("worker.failed", error=repr(error))
             stopping.wait(1.0)

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from order_ops.devstack.processes import wait_gone
 from order_ops.devstack.waiting import wait_until
 from order_ops_tests.faults.dagster_system import JOB, READY_S, Dagster, kill, log_of
 from order_ops_tests.faults.servers import Servers
 from order_ops_tests.faults.system import System
 
-MAX_RUNTIME_S = 900
+FREE_S = 60.0
+"""What a dead worker held is free within it."""
+LOST = "SELECT state, stalls FROM ops.job_execution WHERE run_id = %s"
+STALLS = "SELECT coalesce(sum(executions), 0) FROM ops.job_total WHERE status = 'stalled'"
 
 
 @pytest.fixture
@@ -42,21 +46,67 @@ def test_worker_killed(dagster: Dagster) -> None:
 
 
 def test_worker_and_code_server_killed(dagster: Dagster) -> None:
-    """Nobody is left to say that the run died: it holds up nothing, and ends at its bound."""
+    """Nobody is left to say that the run died: the watcher frees what it held, and ends it."""
     code_server = dagster.start_code_server()
     dagster.start_daemon()
+    dagster.start_watcher()
     _publish(dagster)
     run, pid = dagster.applying()
     assert pid in {one.pid for one in dagster.kill(code_server)}, "the run went with it"
+    wait_until(lambda: dagster.runs("FAILURE") == [run], FREE_S, "the end of the run")
+    (lost,) = dagster.system.rows(LOST, run)
+    assert lost == ("waiting", 1)
     _publish(dagster)
     dagster.start_code_server()
-    system = dagster.system
-    system.all_staged()
-    wait_until(lambda: not system.unsettled(), READY_S, "the next run to apply everything")
-    assert dagster.runs("STARTED")[0] == run, "Dagster still takes it for alive"
-    # its bound passes: ten minutes and more are not waited for
-    back = "UPDATE runs SET start_time = start_time - %s WHERE run_id = %s"
-    dagster.rows(back, MAX_RUNTIME_S + 1, run)
+    dagster.check(failed=[run])
+    assert dagster.system.one(STALLS) == 1
+
+
+def test_watcher_killed_with_a_worker(dagster: Dagster) -> None:
+    """The next watcher finds what the last one did not live to see."""
+    dagster.start_code_server()
+    dagster.start_daemon()
+    watcher = dagster.start_watcher()
+    _publish(dagster)
+    run, pid = dagster.applying()
+    dagster.kill(watcher)
+    kill(pid)
+    dagster.start_watcher()
+    _publish(dagster)
+    dagster.check(failed=[run])
+    assert dagster.system.one(STALLS) == 1
+
+
+def test_daemon_killed(dagster: Dagster) -> None:
+    """The run that is under way goes on, and the next daemon asks for more."""
+    dagster.start_code_server()
+    daemon = dagster.start_daemon()
+    dagster.start_watcher()
+    _publish(dagster)
+    _, pid = dagster.applying()
+    dagster.kill(daemon)
+    assert psutil.pid_exists(pid)
+    _publish(dagster)
+    dagster.system.all_staged()
+    dagster.start_daemon()
+    dagster.check(failed=[])
+
+
+def test_stopped_past_its_lease(dagster: Dagster) -> None:
+    """Others take its work over; when it wakes it writes nothing, and ends."""
+    dagster.start_code_server()
+    dagster.start_daemon()
+    dagster.start_watcher()
+    _publish(dagster)
+    run, pid = dagster.applying()
+    process = psutil.Process(pid)
+    process.suspend()
+    wait_until(lambda: dagster.runs("FAILURE") == [run], FREE_S, "the end of the run")
+    _publish(dagster)
+    dagster.system.all_staged()
+    wait_until(lambda: not dagster.system.unsettled(), READY_S, "another run to apply everything")
+    process.resume()
+    wait_gone([process], timeout=30, what="the run that slept")
     dagster.check(failed=[run])
 
 

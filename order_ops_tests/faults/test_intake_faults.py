@@ -112,7 +112,7 @@ def _terminate_until(system: System, noticed: Callable[[], object], whose: str) 
     Not for longer: an event that is hit five times over is rightly a dead letter.
     """
     terminate = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'order_ops'
+        WHERE datname = current_database() AND starts_with(application_name, 'order_ops ')
             AND backend_xid IS NOT NULL"""
     wait_until(
         lambda: noticed() or (system.one(terminate) and noticed()), 90, f"a hit of {whose} sessions"

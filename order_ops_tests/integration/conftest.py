@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import dagster as dg
 import pika
 import pytest
 from sqlalchemy import Engine
@@ -21,6 +22,7 @@ from sqlalchemy import Engine
 from order_ops.devstack import broker as rabbitmq
 from order_ops.devstack import postgres as postgresql
 from order_ops.devstack.broker_node import INSTALL_HINT, find_rabbitmq, node
+from order_ops.devstack.services import prepare_dagster_home
 from order_ops.domain.messages import Message
 from order_ops.jobs.apply_events import Applied, apply_due_events
 from order_ops.jobs.apply_lanes import Worker
@@ -168,3 +170,22 @@ def shop(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     yield Shop(get_settings(), load_mapping(), pool)
     pool.dispose()
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def instance(
+    shop: Shop, dagster_postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance of dagster.yaml, on a database of its own."""
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", dagster_postgres_url)
+    monkeypatch.setenv("DAGSTER_HOME", str(prepare_dagster_home(tmp_path)))
+    with dg.DagsterInstance.get() as found:
+        yield found
+
+
+@pytest.fixture
+def defs(shop: Shop) -> dg.Definitions:
+    """The definitions, loaded with the shop's settings."""
+    from order_ops.definitions import defs
+
+    return defs

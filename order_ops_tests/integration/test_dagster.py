@@ -1,7 +1,6 @@
 """Jobs, sensors and schedules on a real Dagster instance in Postgres."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,53 +10,25 @@ import dagster as dg
 import pytest
 from psycopg import OperationalError
 
-from order_ops.devstack.services import prepare_dagster_home
 from order_ops.domain.messages import Message
-from order_ops.jobs import apply_events, dead_letters, letter_sets
+from order_ops.jobs import dead_letters, letter_sets
+from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS
 from order_ops.jobs.reconciliation_days import AccountDay, mark
 from order_ops.settings import get_settings
-from order_ops.store import leases
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
+from order_ops_tests.integration.dagster_runs import run, tick
+from order_ops_tests.integration.executions import in_hand
 from order_ops_tests.shop import created, message, paid, reserved
 
 FAILING = "order_ops/domain: made to fail"
-
-
-@pytest.fixture
-def instance(
-    shop: Shop, dagster_postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", dagster_postgres_url)
-    monkeypatch.setenv("DAGSTER_HOME", str(prepare_dagster_home(tmp_path)))
-    with dg.DagsterInstance.get() as found:
-        yield found
-
-
-@pytest.fixture
-def defs(shop: Shop) -> dg.Definitions:
-    from order_ops.definitions import defs
-
-    return defs
-
-
-def _run(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
-    job: str,
-    partition: str | None = None,
-    **more: Any,
-) -> dg.ExecuteInProcessResult:
-    return defs.resolve_job_def(job).execute_in_process(
-        instance=instance, partition_key=partition, raise_on_error=False, **more
-    )
 
 
 def test_a_job_applies_staged_events(
     shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
     shop.stage(created("o1"), reserved("o1"), paid("o1"))
-    result = _run(defs, instance, "apply_order_events_job")
+    result = run(defs, instance, "apply_order_events_job")
     assert result.success
     assert shop.one("SELECT state FROM orders.orders") == "CONFIRMED"
     assert shop.one("SELECT DISTINCT last_run_id FROM intake.inbox") == result.run_id
@@ -68,7 +39,7 @@ def test_a_partition_is_materialised_with_its_checks(
 ) -> None:
     shop.stage(created("o1"), reserved("o1"), paid("o1"))
     shop.apply()
-    result = _run(defs, instance, "reconcile_payments_job", "shop-cards|2026-03-10")
+    result = run(defs, instance, "reconcile_payments_job", "shop-cards|2026-03-10")
     assert result.success
     checks = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
     assert checks == {"bridge_closes_to_zero": True, "entries_matched_once": True}
@@ -103,7 +74,7 @@ def test_the_check_fails_when_the_bridge_does_not_close(
             for code, total in honest(frame).items()
         },
     )
-    result = _run(defs, instance, "reconcile_payments_job", "shop-cards|2026-03-10")
+    result = run(defs, instance, "reconcile_payments_job", "shop-cards|2026-03-10")
     checks = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
     assert checks["bridge_closes_to_zero"] is False
     assert shop.one("SELECT verdict FROM recon.run") == "INCOMPLETE"
@@ -121,10 +92,10 @@ def test_a_failed_run_becomes_one_dead_letter_and_one_alert(
         raise ValueError(FAILING)
 
     monkeypatch.setattr(intake, "apply_while_due", broken)
-    failed = [_run(defs, instance, "apply_order_events_job") for _ in range(2)]
+    failed = [run(defs, instance, "apply_order_events_job") for _ in range(2)]
     assert not any(run.success for run in failed)
     for _ in range(2):
-        assert _run(defs, instance, "handle_run_failure_job").success
+        assert run(defs, instance, "handle_run_failure_job").success
     letters = shop.rows(
         "SELECT origin, origin_id, name, category, error, stack FROM ops.dead_letter ORDER BY id"
     )
@@ -139,21 +110,20 @@ def test_a_failed_run_becomes_one_dead_letter_and_one_alert(
 def test_the_staging_sensor_asks_only_when_there_is_work(
     shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
-    assert _tick(instance, "staging_sensor").run_requests == []
+    assert tick(instance, "staging_sensor").run_requests == []
     shop.stage(created("o1"))
-    assert len(_tick(instance, "staging_sensor").run_requests or []) == 1
-    leases.take(shop.pool, apply_events.LEASE, "a run", 45)
-    skipped = _tick(instance, "staging_sensor")
+    assert len(tick(instance, "staging_sensor").run_requests or []) == 1
+    with in_hand(shop, APPLY_ORDER_EVENTS):
+        skipped = tick(instance, "staging_sensor")
     assert skipped.run_requests == []
     assert "already" in (skipped.skip_message or "")
-    leases.release(shop.pool, apply_events.LEASE, "a run")
     job = defs.resolve_job_def("apply_order_events_job")
     dead = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    assert len(_tick(instance, "staging_sensor").run_requests or []) == 1, (
+    assert len(tick(instance, "staging_sensor").run_requests or []) == 1, (
         f"{dead.run_id} is listed as started, but no worker holds the lease"
     )
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.NOT_STARTED)
-    assert "starting" in (_tick(instance, "staging_sensor").skip_message or "")
+    assert "starting" in (tick(instance, "staging_sensor").skip_message or "")
 
 
 def test_a_changed_closed_day_is_asked_for_once(
@@ -161,22 +131,9 @@ def test_a_changed_closed_day_is_asked_for_once(
 ) -> None:
     with transaction(shop.pool) as conn:
         mark(conn, {AccountDay(date(2026, 3, 10), "shop-cards")})
-    first = _tick(instance, "changed_days_sensor")
+    first = tick(instance, "changed_days_sensor")
     assert [r.partition_key for r in first.run_requests or []] == ["shop-cards|2026-03-10"]
-    assert _tick(instance, "changed_days_sensor").run_requests == []
-
-
-def _tick(instance: dg.DagsterInstance, name: str) -> Any:
-    from order_ops import definitions
-    from order_ops.orchestration import sensors
-    from order_ops.orchestration.resources import OrderOps
-
-    context = dg.build_sensor_context(
-        instance=instance,
-        resources={"order_ops": OrderOps()},
-        repository_def=definitions.defs.get_repository_def(),
-    )
-    return getattr(sensors, name).evaluate_tick(context)
+    assert tick(instance, "changed_days_sensor").run_requests == []
 
 
 def test_the_schedule_asks_for_each_account_once_its_day_is_over(
@@ -225,7 +182,7 @@ def _handle(
     defs: dg.Definitions, instance: dg.DagsterInstance, **config: Any
 ) -> dg.ExecuteInProcessResult:
     run_config = {"ops": {"handle_dead_letters": {"config": config}}}
-    return _run(defs, instance, "dead_letters_job", run_config=run_config)
+    return run(defs, instance, "dead_letters_job", run_config=run_config)
 
 
 def _dlq(
@@ -383,9 +340,9 @@ def test_a_failed_run_is_launched_again_once_and_its_letter_ends_with_it(
 
     with monkeypatch.context() as patch:
         patch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
-        config = {"ops": {"find_due_orders": {"config": {"limit": 7}}}}
-        failed = _run(defs, instance, "expire_orders_job", run_config=config)
-    _run(defs, instance, "handle_run_failure_job")
+        config = {"ops": {"expire_due_orders": {"config": {"limit": 7}}}}
+        failed = run(defs, instance, "expire_orders_job", run_config=config)
+    run(defs, instance, "handle_run_failure_job")
     letter = shop.rows("SELECT id, origin_id, state FROM ops.dead_letter")[0]
     assert (letter.origin_id, letter.state) == (failed.run_id, "open")
 
@@ -396,7 +353,7 @@ def test_a_failed_run_is_launched_again_once_and_its_letter_ends_with_it(
     (same,) = _asked_for(instance)
     assert same.run_key == request.run_key, "until the run is there: one key, one run"
 
-    again = _run(defs, instance, "expire_orders_job", run_config=config, tags=request.tags)
+    again = run(defs, instance, "expire_orders_job", run_config=config, tags=request.tags)
     assert again.success
     assert _asked_for(instance) == []
     assert shop.one("SELECT state FROM ops.dead_letter") == "replayed"
@@ -412,17 +369,17 @@ def test_a_launched_run_that_fails_again_has_a_letter_linked_to_the_first(
         raise ValueError(FAILING)
 
     monkeypatch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
-    _run(defs, instance, "expire_orders_job")
-    _run(defs, instance, "handle_run_failure_job")
+    run(defs, instance, "expire_orders_job")
+    run(defs, instance, "handle_run_failure_job")
     first = shop.one("SELECT id FROM ops.dead_letter")
     _dlq(defs, instance, ids=[first], dry_run=False, by="ana", reason="again")
     (request,) = _asked_for(instance)
-    _run(defs, instance, "expire_orders_job", tags=request.tags)
-    _run(defs, instance, "handle_run_failure_job")
+    run(defs, instance, "expire_orders_job", tags=request.tags)
+    run(defs, instance, "handle_run_failure_job")
     assert _asked_for(instance) == []
     letters = shop.rows("SELECT state, replay_of FROM ops.dead_letter ORDER BY id")
     assert letters == [("replayed", None), ("open", first)]
 
 
 def _asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
-    return list(_tick(instance, "replay_sensor").run_requests or [])
+    return list(tick(instance, "replay_sensor").run_requests or [])

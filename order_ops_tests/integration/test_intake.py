@@ -13,7 +13,7 @@ from psycopg import errors
 from order_ops.domain.messages import Message
 from order_ops.domain.orders import LEGAL_MOVES, REINSTATEMENTS, State
 from order_ops.jobs import apply_events
-from order_ops.store import claims, leases
+from order_ops.store import claims
 from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import transaction
 from order_ops.store.queries import intake
@@ -220,21 +220,7 @@ def test_a_worker_that_lingers_applies_what_comes_meanwhile(shop: Shop) -> None:
     later.start()
     done = apply_events.apply_while_due(shop.worker(), linger_s=3)
     later.join()
-    assert done is not None
     assert done.events == {"applied": 2}
-    assert not apply_events.is_being_applied(shop.pool), "the lease is given back"
-
-
-def test_a_second_worker_leaves_the_work_to_the_first(shop: Shop) -> None:
-    shop.stage(created("o1"))
-    assert leases.take(shop.pool, apply_events.LEASE, "first", 45)
-    assert apply_events.apply_while_due(shop.worker("second")) is None
-    assert apply_events.is_being_applied(shop.pool), "it is still the first one's"
-    with transaction(shop.pool) as conn:
-        conn.execute("UPDATE ops.lease SET lease_until = now()")
-    done = apply_events.apply_while_due(shop.worker("second"))
-    assert done is not None
-    assert done.events == {"applied": 1}, "a dead worker's lease passes"
 
 
 def test_a_claim_reads_the_index_of_due_events_and_not_the_backlog(shop: Shop) -> None:

@@ -119,3 +119,28 @@ def test_a_process_reads_its_settings_once(monkeypatch: pytest.MonkeyPatch) -> N
     first = get_settings()
     monkeypatch.setenv("ORDER_OPS_DATABASE_URL", "mysql://elsewhere/x")
     assert get_settings() is first
+
+
+@pytest.mark.usefixtures("_database")
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"SLACK_TOKEN": "canary"}, "ORDER_OPS_SLACK_TOKEN, ORDER_OPS_SLACK_CHANNEL: set both"),
+        ({"SLACK_CHANNEL": "#alerts"}, "ORDER_OPS_SLACK_CHANNEL: must be the id of a channel"),
+        ({"SLACK_WEBHOOK_URL": "canary"}, "ORDER_OPS_SLACK_WEBHOOK_URL: must be http://"),
+        ({"DEAD_MAN_URL": "canary"}, "ORDER_OPS_DEAD_MAN_URL: must be http://"),
+        ({"UI_URL": "localhost"}, "ORDER_OPS_UI_URL: must be http://"),
+        ({"APPRISE_URLS": "canary"}, 'ORDER_OPS_APPRISE_URLS: is not JSON: ["mailtos'),
+        ({"APPRISE_SEVERITIES": "canary"}, "ORDER_OPS_APPRISE_SEVERITIES: is not JSON"),
+        ({"APPRISE_SEVERITIES": '["loud"]'}, "ORDER_OPS_APPRISE_SEVERITIES: Input should be"),
+        ({"ESCALATE_AFTER_S": "0"}, "ORDER_OPS_ESCALATE_AFTER_S: Input should be"),
+    ],
+)
+def test_a_wrong_setting_of_alerts_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], words: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"ORDER_OPS_{name}", value)
+    told = refused()
+    assert told.startswith(words)
+    assert "canary" not in told

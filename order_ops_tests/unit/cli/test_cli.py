@@ -26,6 +26,7 @@ COMMANDS = [
     "doctor",
     "ingest",
     "reconcile",
+    "alerts",
     "dlq",
     "messages",
 ]

@@ -64,10 +64,10 @@ def test_every_program_comes_back_and_ends_with_its_children() -> None:
     assert priorities == sorted(priorities)
 
 
-def test_clients_of_the_broker_start_once_it_is_ready() -> None:
+def test_what_needs_others_starts_once_they_are_ready() -> None:
     config = parsed(programs(HOME, PORTS, postgres=True, node=True, amqp=True))
     held = [name for name in names() if config[f"program:{name}"]["autostart"] == "false"]
-    assert held == ["consumer", "relay", "watch"]
+    assert held == ["webserver", "daemon", "consumer", "relay", "watch"]
 
 
 @pytest.mark.parametrize("name", ["epmd", "rabbitmq"])

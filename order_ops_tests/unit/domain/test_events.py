@@ -188,3 +188,20 @@ def test_an_event_cannot_be_changed() -> None:
     event = EVENT.validate_python(envelope())
     with pytest.raises(ValidationError, match="frozen"):
         event.order = "another"
+
+
+def test_what_is_wrong_with_an_event_does_not_repeat_it() -> None:
+    """A validation error ends in logs and dead letters; what it is about may be personal."""
+    from pydantic import ValidationError
+
+    from order_ops.domain import payloads
+    from order_ops.domain.events import EVENT
+
+    told = "ana@example.com"
+    for validate in (
+        lambda: EVENT.validate_python({"type": "order.created", "id": [told], "data": told}),
+        lambda: payloads.OrderCreated.model_validate({"total_minor": told, "currency": told}),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            validate()
+        assert told not in str(caught.value)

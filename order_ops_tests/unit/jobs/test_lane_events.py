@@ -98,6 +98,7 @@ def staged(spec: Spec, number: int, sequence: int, **fields: Any) -> StagedEvent
         headers={},
         property_message_id=None,
         property_correlation_id=None,
+        correlation_id=f"c-{number}",
         received_at=datetime.now(UTC),
         attempts=1,
         due=True,

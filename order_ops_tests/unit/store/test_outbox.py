@@ -22,7 +22,9 @@ def order(tenant: str = "shop", order_id: str = "o-1") -> Order:
 
 
 def change(kind: str, version: int = 2, *, cause: str = "evt-1") -> Change:
-    return Change(kind, State.RESERVED, State.CONFIRMED, version, T0, cause, {"secret": "x"})
+    detail = {"secret": "x"}
+    moved = (State.RESERVED, State.CONFIRMED)
+    return Change(kind, *moved, version, T0, cause, detail, correlation_id="c-1")
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_many_changes_are_one_statement(written: Written) -> None:
         "routing_key": 2,
         "body": 2,
         "headers": 2,
+        "correlation_id": 2,
     }
 
 
@@ -75,6 +78,7 @@ def test_a_message_says_what_changed_and_why(written: Written) -> None:
         "sequence": 3,
         "order": "o-1",
         "occurred_at": "2026-03-01T12:00:00+00:00",
+        "correlation": "c-1",
         "data": {
             "change": "confirmed",
             "from": "RESERVED",
@@ -82,7 +86,7 @@ def test_a_message_says_what_changed_and_why(written: Written) -> None:
             "cause": "evt-1",
         },
     }
-    assert columns["headers"] == ['{"cause":"evt-1"}']
+    assert columns["headers"] == ['{"cause":"evt-1","correlation_id":"c-1"}']
 
 
 @pytest.mark.parametrize(

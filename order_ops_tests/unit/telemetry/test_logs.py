@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +16,8 @@ from typing import Any
 import pytest
 import structlog
 
-from order_ops.telemetry.logs import configure
+from order_ops.telemetry import logs
+from order_ops.telemetry.logs import bound, configure
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +67,7 @@ def test_an_event_is_one_json_object_with_its_process_and_utc_time(logged: Logge
     line = logged.line()
     written = datetime.fromisoformat(line.pop("timestamp"))
     assert abs(datetime.now(UTC) - written) < timedelta(minutes=1)
+    assert line.pop("instance") == f"{socket.gethostname()}:{os.getpid()}"
     assert line == {
         "event": "apply.split",
         "level": "info",
@@ -149,3 +153,69 @@ def test_the_lines_of_a_process_are_on_its_stdout() -> None:
     )
     assert json.loads(done.stdout)["event"] == "here"
     assert done.stderr == ""
+
+
+def test_nothing_sensitive_is_on_a_line(logged: Logged) -> None:
+    try:
+        raise ValueError("of ana@example.com")  # noqa: TRY301 - its stack is looked at
+    except ValueError:
+        structlog.get_logger("x").exception("sk_live_abcdef", buyer={"email": "x"}, odd=Odd())
+    logging.getLogger("library").warning("amqp://order:%s@host", "hunter2")
+    first, second = logged.lines()
+    assert first["event"] == "[redacted]"
+    assert first["buyer"] == {"email": "[redacted]"}
+    assert first["odd"] == "<4242> by [redacted]"
+    assert "ValueError: of [redacted]" in first["exception"]
+    assert second["event"] == "amqp://order:[redacted]@host"
+
+
+class Odd:
+    def __repr__(self) -> str:
+        return "<4242> by ana@example.com"
+
+
+class Broken:
+    def __repr__(self) -> str:
+        raise ValueError("no words")
+
+
+def test_a_value_that_cannot_be_shown_costs_no_line() -> None:
+    assert logs._in_words(Broken()) == "<Broken: ValueError>"
+
+
+def test_what_is_bound_is_on_every_line_and_none_is_left_out(logged: Logged) -> None:
+    with bound(job="a_job", run_id="r-1", tenant=None):
+        structlog.get_logger("x").info("inside")
+    line = logged.line()
+    assert (line["job"], line["run_id"]) == ("a_job", "r-1")
+    assert "tenant" not in line
+
+
+def test_a_line_of_a_run_says_which(logged: Logged) -> None:
+    meta = {
+        "job_name": "a_job",
+        "run_id": "r-1",
+        "step_key": None,
+        "orig_message": "here",
+        "dagster_event": None,
+    }
+    logging.getLogger("dagster").warning("a_job - r-1 - here", extra={"dagster_meta": meta})
+    line = logged.line()
+    assert (line["event"], line["job"], line["run_id"]) == ("here", "a_job", "r-1")
+    assert "step" not in line
+
+
+def test_a_process_settles_in_once_and_nothing_is_written_in_colour() -> None:
+    code = (
+        "import logging, coloredlogs; from order_ops.telemetry.logs import settle_in;"
+        "logging.getLogger('dagster').addHandler(logging.StreamHandler());"
+        "settle_in('run'); settle_in('run');"
+        "made = logging.getLoggerClass()('dagster', level='DEBUG');"
+        "coloredlogs.install(logger=made, level='DEBUG');"
+        "made.info('of a run'); made.debug('detail'); logging.getLogger('dagster').info('other')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["of a run", "other"]

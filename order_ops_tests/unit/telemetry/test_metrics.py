@@ -10,6 +10,7 @@ from order_ops.devstack.processes import free_port
 from order_ops.messaging.broker_api import QueueDepth
 from order_ops.telemetry.metrics import (
     Reading,
+    alert_metrics,
     backlog_metrics,
     message_metrics,
     queue_metrics,
@@ -80,3 +81,19 @@ def test_a_scrape_reads_anew_and_the_port_is_free_afterwards() -> None:
         finally:
             end()
     assert "order_ops_messages_missing 2.0" in text
+
+
+def test_alerts_that_are_open_and_that_wait_are_told() -> None:
+    critical = [SimpleNamespace(severity="critical", alerts=2)]
+    waiting = SimpleNamespace(alerts=1, oldest=5.0)
+    told = scraped(Reading({"database": lambda: alert_metrics(critical, waiting)})).splitlines()
+    for line in (
+        'order_ops_alerts_open{severity="critical"} 2.0',
+        'order_ops_alerts_open{severity="info"} 0.0',
+        "order_ops_alerts_undelivered 1.0",
+        "order_ops_alerts_undelivered_oldest_timestamp_seconds 5.0",
+    ):
+        assert line in told
+    none = SimpleNamespace(alerts=0, oldest=None)
+    told = scraped(Reading({"database": lambda: alert_metrics([], none)})).splitlines()
+    assert not [line for line in told if line.startswith("order_ops_alerts_undelivered_oldest")]

@@ -1,0 +1,164 @@
+"""Performing work: its end on record, whatever it is, and what people hear of it."""
+
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import psycopg
+import pytest
+
+from order_ops.domain.failures import ClassifiedError, FailureKind
+from order_ops.jobs import runtime
+from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
+from order_ops.jobs.keeper import Clock
+from order_ops.jobs.runtime import Running, WorkFailed, perform
+from order_ops.store.engine import transaction
+from order_ops.store.executions import LeaseLost, Skipped
+from order_ops_tests.integration.conftest import Shop
+from order_ops_tests.integration.executions import asked, let_lease_pass
+
+
+def _perform(shop: Shop, work: Any, run_id: str = "run-1", **more: Any) -> Any:
+    request = more.pop("request", f"run {run_id}")
+    return perform(shop.pool, JOB, asked(JOB, run_id, request=request), work, **more)
+
+
+def _raise(error: BaseException) -> Any:
+    def work(_: Running) -> NoReturn:
+        raise error
+
+    return work
+
+
+def _execution(shop: Shop) -> Any:
+    return shop.rows("SELECT * FROM ops.job_execution ORDER BY id DESC LIMIT 1")[0]
+
+
+def test_work_is_done_once_and_on_record(shop: Shop) -> None:
+    assert _perform(shop, lambda running: running.execution.attempt) == 1
+    row = _execution(shop)
+    assert (row.state, row.run_id, row.error) == ("done", "run-1", None)
+    assert row.ended_at >= row.started_at
+    again = _perform(shop, _raise(AssertionError("not called")))
+    assert isinstance(again, Skipped)
+    assert dict(shop.rows("SELECT status, executions FROM ops.job_total")) == {
+        "done": 1,
+        "skipped": 1,
+    }
+
+
+def test_a_transient_failure_waits_for_its_next_try(shop: Shop) -> None:
+    with pytest.raises(WorkFailed) as failed:
+        _perform(shop, _raise(ConnectionError("reset")))
+    assert failed.value.again_s is not None
+    assert 0 <= failed.value.again_s <= 1.0, "full jitter below the first ceiling"
+    row = _execution(shop)
+    assert (row.state, row.category, row.failures) == ("waiting", "transient", 1)
+    assert _perform(shop, lambda running: running.execution.attempt) == 2
+
+
+def test_tries_end_with_the_policy_of_the_kind(shop: Shop) -> None:
+    tries = 0
+    again: float | None = 0.0
+    while again is not None:
+        with pytest.raises(WorkFailed) as failed:
+            _perform(shop, _raise(ConnectionError("reset")))
+        again, tries = failed.value.again_s, tries + 1
+    assert tries == JOB.retries[FailureKind.TRANSIENT].attempts == 5
+    assert _execution(shop).state == "failed"
+
+
+@pytest.mark.parametrize("kind", [FailureKind.PERMANENT, FailureKind.CONFLICT, FailureKind.UNKNOWN])
+def test_no_other_kind_is_tried_again(shop: Shop, kind: FailureKind) -> None:
+    with pytest.raises(WorkFailed) as failed:
+        _perform(shop, _raise(ClassifiedError("no", kind)))
+    assert failed.value.again_s is None
+    row = _execution(shop)
+    assert (row.state, row.category, row.error) == ("failed", kind.value, "no")
+    assert "test_runtime.py" in row.stack
+
+
+def test_three_failures_in_a_row_of_a_step_wake_somebody_until_it_succeeds(shop: Shop) -> None:
+    alerts = "SELECT severity, title FROM ops.alert WHERE resolved_at IS NULL"
+    for number in range(3):
+        assert shop.rows(alerts) == []
+        with pytest.raises(WorkFailed):
+            _perform(shop, _raise(ValueError("broken")), f"run {number}")
+    ((severity, title),) = shop.rows(alerts)
+    assert severity == "critical"
+    assert "expire_orders_job has failed 3 times in a row" in title
+    _perform(shop, lambda _: None, "a dry run", dry_run=True)
+    assert len(shop.rows(alerts)) == 1, "a dry run proves nothing"
+    _perform(shop, lambda _: None, "a run")
+    assert shop.rows(alerts) == []
+
+
+def test_work_that_was_taken_over_writes_nothing_and_ends_as_lost(shop: Shop) -> None:
+    def work(running: Running) -> None:
+        let_lease_pass(shop)
+        with transaction(running.pool) as conn:
+            conn.execute("INSERT INTO ops.pause (name, actor, reason) VALUES ('a', 'b', 'c')")
+
+    with pytest.raises(LeaseLost):
+        _perform(shop, work)
+    assert shop.rows("SELECT 1 FROM ops.pause") == []
+    assert _execution(shop).state == "running", "it is the sweeper's now"
+
+
+def test_work_that_ends_too_late_is_not_done(shop: Shop) -> None:
+    with pytest.raises(LeaseLost):
+        _perform(shop, lambda _: let_lease_pass(shop))
+
+
+def test_a_run_that_is_asked_to_end_hands_back_what_it_had(shop: Shop) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _perform(shop, _raise(KeyboardInterrupt()))
+    assert _execution(shop).state == "cancelled"
+    assert _perform(shop, lambda _: "done") == "done"
+
+
+def test_an_end_is_recorded_though_the_database_stumbles(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, failures = (
+        runtime.executions.finish,
+        [psycopg.OperationalError("the connection is lost")],
+    )
+
+    def stumbling(*args: Any, **more: Any) -> None:
+        if failures:
+            raise failures.pop()
+        honest(*args, **more)
+
+    monkeypatch.setattr(runtime.executions, "finish", stumbling)
+    _perform(shop, lambda _: None)
+    assert _execution(shop).state == "done"
+
+
+def test_a_failure_that_cannot_be_recorded_is_found_when_the_lease_has_passed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> NoReturn:
+        raise psycopg.OperationalError("the connection is lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime.executions, "finish", away)
+        with pytest.raises(WorkFailed):
+            _perform(shop, _raise(ValueError("broken")))
+    assert _execution(shop).state == "running"
+    let_lease_pass(shop)
+    assert _perform(shop, lambda running: running.execution.attempt) == 2
+
+
+def test_slow_work_is_told_of_while_it_goes_on(shop: Shop) -> None:
+    slow = replace(JOB, timeout_s=2.0, lease_s=60)
+    seen: list[Any] = []
+
+    def work(_: Running) -> None:
+        while not seen:
+            seen.extend(shop.rows("SELECT severity, title FROM ops.alert"))
+
+    perform(shop.pool, slow, asked(slow), work, clock=Clock(lease_s=30))
+    ((severity, title),) = seen
+    assert severity == "warning"
+    assert title == "expire_orders_job has taken 80% of its timeout of 2 s"
+    assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 0

@@ -1,0 +1,108 @@
+"""Schedules and sensors: what asks for work, once, and when there is any."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from order_ops.jobs import overdue
+from order_ops.jobs.catalogue import JOBS, expected_beats
+from order_ops.orchestration import schedules
+from order_ops.store.executions import BUCKETS_S
+from order_ops_tests.integration.conftest import Shop
+from order_ops_tests.integration.dagster_runs import run, scheduled, tick
+from order_ops_tests.shop import created, reserved
+
+AT = datetime(2026, 3, 10, 15, 4, tzinfo=UTC)
+
+
+def test_every_schedule_is_in_utc_and_as_declared() -> None:
+    declared = {job.schedule: job.cron for job in JOBS if job.cron}
+    assert {one.name: one.cron_schedule for one in schedules.ALL} == declared
+    assert {one.execution_timezone for one in schedules.ALL} == {"UTC"}
+
+
+def test_the_same_tick_from_two_daemons_is_one_execution(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    shop.stage(created("o1"), reserved("o1"))
+    shop.apply()
+    requests = [scheduled(instance, "expire_orders_schedule", AT).run_requests[0] for _ in range(2)]
+    assert len({request.run_key for request in requests}) == 1
+    runs = [run(defs, instance, "expire_orders_job", tags=r.tags) for r in requests]
+    assert all(one.success for one in runs)
+    assert shop.one("SELECT count(*) FROM ops.job_execution") == 1
+    told = [instance.get_run_by_id(one.run_id).tags.get("order_ops/skipped") for one in runs]  # type: ignore[union-attr]
+    assert told[0] is None
+    assert f"run {runs[0].run_id} did it at" in str(told[1])
+
+
+def test_after_an_outage_one_tick_finds_all_there_is_to_do(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    for order in ("o1", "o2", "o3"):
+        shop.stage(created(order), reserved(order))
+    shop.apply()
+    (request,) = scheduled(instance, "expire_orders_schedule", AT).run_requests
+    run(defs, instance, "expire_orders_job", tags=request.tags)
+    assert scheduled(instance, "expire_orders_schedule", AT).run_requests == []
+
+
+def test_no_work_no_run(shop: Shop, instance: dg.DagsterInstance) -> None:
+    assert scheduled(instance, "expire_orders_schedule").run_requests == []
+    assert scheduled(instance, "message_ledger_schedule").run_requests == []
+    for sensor in ("staging_sensor", "changed_days_sensor", "again_sensor", "replay_sensor"):
+        assert tick(instance, sensor).run_requests == []
+
+
+def test_a_failed_run_is_asked_for_until_it_has_its_dead_letter(
+    shop: Shop,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("broken")
+
+    first = tick(instance, "run_failure_sensor")
+    assert (first.run_requests, bool(first.cursor)) == ([], True)
+    monkeypatch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
+    for _ in range(3):
+        run(defs, instance, "expire_orders_job")
+    for _ in range(2):
+        asked = tick(instance, "run_failure_sensor", first.cursor)
+        assert len(asked.run_requests) == 1, "one run handles them all"
+        assert asked.cursor == first.cursor, "it looks from there until all have a letter"
+    handled = run(defs, instance, "handle_run_failure_job", tags=asked.run_requests[0].tags)
+    assert handled.success
+    assert tick(instance, "run_failure_sensor", first.cursor).run_requests == []
+    assert shop.one("SELECT count(*) FROM ops.dead_letter") == 3
+
+
+def test_who_is_not_heard_of_is_told_of_and_that_they_are_back(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    assert overdue.check(shop.pool, expected_beats()) == [], "each has its time from now on"
+    shop.rows("UPDATE ops.beat SET at = now() - interval '10 minutes' RETURNING 1")
+    late = overdue.check(shop.pool, expected_beats())
+    assert "schedule:expire_orders_schedule" in late
+    assert "schedule:purge_schedule" not in late, "it ticks once a day"
+    assert {name for name in late if name.startswith("sensor:")} == {
+        name for name in expected_beats() if name.startswith("sensor:")
+    }
+    alerts = "SELECT title FROM ops.alert WHERE resolved_at IS NULL ORDER BY dedupe_key"
+    sensors = "".join(shop.rows(alerts)[1])
+    assert "Sensors do not look for work" in sensors
+    assert "again_sensor (every 5 s, last 600 s ago)" in sensors
+    tick(instance, "staging_sensor")
+    scheduled(instance, "expire_orders_schedule")
+    assert {"sensor:staging_sensor", "schedule:expire_orders_schedule"}.isdisjoint(
+        overdue.check(shop.pool, expected_beats())
+    )
+    shop.rows("UPDATE ops.beat SET at = now() RETURNING 1")
+    overdue.check(shop.pool, expected_beats())
+    assert shop.rows(alerts) == []
+
+
+def test_the_buckets_reach_the_longest_timeout() -> None:
+    assert max(BUCKETS_S) >= max(job.timeout_s for job in JOBS)

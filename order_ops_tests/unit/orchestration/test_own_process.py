@@ -1,0 +1,42 @@
+"""Whose process it is: by its command line, and by whether somebody started it as a child."""
+
+import multiprocessing
+import sys
+
+import pytest
+
+from order_ops.orchestration import own_process
+
+DAGSTER = "/venv/bin/dagster"
+
+
+@pytest.mark.parametrize(
+    ("words", "child", "name"),
+    [
+        ([DAGSTER, "api", "grpc", "--port", "1"], False, "code-server"),
+        ([DAGSTER, "api", "grpc", "--port", "1"], True, "run"),
+        ([DAGSTER, "api", "execute_run", "{}"], False, "run"),
+        ([DAGSTER, "api", "execute_step", "{}"], False, "run"),
+        (["/venv/bin/dagster-daemon", "run"], False, None),
+        (["/venv/bin/order-ops", "demo"], False, None),
+        (["pytest", "order_ops_tests"], True, None),
+        ([""], False, None),
+    ],
+)
+def test_a_process_knows_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], *, child: bool, name: str | None
+) -> None:
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: object() if child else None)
+    assert own_process.name() == name
+    assert own_process.is_own() == (name == "run")
+
+
+def test_the_logs_of_anybody_else_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[str] = []
+    monkeypatch.setattr(own_process.logs, "settle_in", settled.append)
+    own_process.settle_in()
+    assert settled == []
+    monkeypatch.setattr(sys, "argv", [DAGSTER, "api", "execute_run"])
+    own_process.settle_in()
+    assert settled == ["run"]
