@@ -28,9 +28,17 @@ def _play(home: Path, name: str) -> tuple[dict[str, Any], str]:
     return json.loads(target.read_text()), done.stdout
 
 
+@pytest.fixture(scope="module")
+def played(home: Path) -> tuple[dict[str, Any], str]:
+    """The demo's figures, and what it said; its tables are at home."""
+    return _play(home, "first.json")
+
+
 @pytest.mark.slow
-def test_the_demo_finds_what_was_put_in_and_again_the_same(home: Path) -> None:
-    figures, said = _play(home, "first.json")
+def test_the_demo_finds_what_was_put_in_and_again_the_same(
+    home: Path, played: tuple[dict[str, Any], str]
+) -> None:
+    figures, said = played
     assert figures["truth"] == {"precision": 1.0, "recall": 1.0, "missed": [], "wrong": []}
     assert figures["broker"], "a broker took part"
     assert figures["messages"] == {
@@ -50,7 +58,7 @@ def test_the_demo_finds_what_was_put_in_and_again_the_same(home: Path) -> None:
 
 
 def test_a_notebook_reads_the_outputs_as_pandas_frames(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, played: tuple[dict[str, Any], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cells of docs/analysts.ipynb, run one after another on the demo's tables."""
     notebook = json.loads(Path("docs/analysts.ipynb").read_text(encoding="utf-8"))
