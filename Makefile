@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 PEERS := .venv-bench
 STAMP := $(VENV)/.installed
 DATA := .order_ops
-# two at a time; tests of one group (a whole system that is up) one after the other
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+# two at a time; a file's tests share what its fixtures have made
+SIDE_BY_SIDE := -n 2 --dist loadfile
 UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-annotate --no-header --python-version 3.11
@@ -48,7 +48,7 @@ MINUTES := 10
 
 faults: install ## break everything on purpose: SEED=n to repeat, BROKER=4 for RabbitMQ 4
 	@$(BIN)/python -m order_ops.devstack.ensure
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) order_ops_tests/faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m pytest -n 2 order_ops_tests/faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
 
 soak: install ## faults at random under load: MINUTES=n, SEED=n, BROKER=4
 	@$(BIN)/python -m order_ops.devstack.ensure

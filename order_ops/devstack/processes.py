@@ -4,9 +4,13 @@ Here belongs what is the same for a PostgreSQL, a RabbitMQ and a supervisor node
 What is particular to one of them lives in the module of its name.
 """
 
+import fcntl
+import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -78,21 +82,33 @@ def read_pid(path: Path) -> int | None:
     return pid if pid > 0 else None
 
 
-def free_port(first: int = 0) -> int:
-    """A free port on the loopback: any, or the first one at or above `first`."""
-    for port in _candidates(first):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+def free_port() -> int:
+    """Any free port on the loopback."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def reserve_port(first: int, held: ExitStack) -> int:
+    """The first free port on the loopback from `first` on, until `held` is closed.
+
+    Nobody else who reserves gets it, also before somebody listens on it: of two systems that
+    started at the same time, one had no web server.
+    """
+    for port in range(first, first + 100):
+        with ExitStack() as tried, suppress(OSError):
+            lock = tried.enter_context(_reservation(port).open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+            held.push(tried.pop_all())
+            return port
     raise RuntimeError(f"no free port on {LOOPBACK} between {first} and {first + 99}")
 
 
-def _candidates(first: int) -> Iterator[int]:
-    yield from range(first, first + 100) if first else (0,)
+def _reservation(port: int) -> Path:
+    return Path(tempfile.gettempdir()) / f"order-ops-{os.getuid()}-{port}.lock"
 
 
 def answers(port: int) -> bool:

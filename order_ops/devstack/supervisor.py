@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -54,10 +55,11 @@ def up(home: Path) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     child: subprocess.Popen[bytes] | None = None
+    held = ExitStack()
     try:
         supervisord.end_leftovers(home)
         with console.status("starting PostgreSQL, migrating"):
-            wanted, env, ports = _prepare(home, console)
+            wanted, env, ports = _prepare(home, console, held)
         child = _launch(home, env)
         _announce(home, wanted, ports, console)
         return _watch(home, child, console)
@@ -66,10 +68,13 @@ def up(home: Path) -> int:
         return 0
     finally:
         _shut_down(home, child)
+        held.close()
         console.print("everything has ended")
 
 
-def _prepare(home: Path, console: Console) -> tuple[list[Program], dict[str, str], Ports]:
+def _prepare(
+    home: Path, console: Console, held: ExitStack
+) -> tuple[list[Program], dict[str, str], Ports]:
     """Start and migrate the database, choose ports, write `<home>/env` and the config."""
     from order_ops.store.migrate import upgrade  # noqa: PLC0415 - alembic, needed here alone
 
@@ -83,7 +88,7 @@ def _prepare(home: Path, console: Console) -> tuple[list[Program], dict[str, str
         console.print(f"[yellow]no broker[/]: {INSTALL_HINT} with {services.AMQP_URL}")
     ports = Ports(
         code_server=processes.free_port(),
-        webserver=processes.free_port(UI_PORT),
+        webserver=processes.reserve_port(UI_PORT, held),
         metrics=processes.free_port(),
     )
     env = found.env() | {CODE_SERVER_PORT: str(ports.code_server), METRICS_PORT: str(ports.metrics)}

@@ -22,7 +22,7 @@ from order_ops.messaging.publisher import Outgoing, Publisher
 from order_ops_tests.integration.test_reconcile import _file
 from order_ops_tests.shop import created, paid, reserved
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
+pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
 ASSETS = (

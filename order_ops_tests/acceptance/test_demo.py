@@ -10,8 +10,6 @@ import pytest
 
 from order_ops.devstack import postgres
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 SCRIPT = str(Path(sys.executable).parent / "order-ops")
 
 

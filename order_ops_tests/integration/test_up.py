@@ -53,7 +53,6 @@ def system(home: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("up")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_what_dies_comes_back_and_one_signal_ends_everything(
     home: Path, system: subprocess.Popen[bytes], ending: signal.Signals
