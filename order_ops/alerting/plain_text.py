@@ -24,7 +24,8 @@ def body(notice: Notice, links: Links) -> str:
         "owner": one.owner,
         "run": links.run(one) or one.run_id or "",
         "runbook": links.runbook(one) or one.runbook,
-        "alert": f"{one.id} {one.dedupe_key}",
+        "correlation": one.correlation_id or "",
+        "alert": one.name,
     }
     ended = one.resolved_at is not None
     lines = [one.title, None if ended else why(notice), state(one) if ended else None]

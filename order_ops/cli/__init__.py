@@ -2,7 +2,7 @@
 
 import typer
 
-from order_ops.cli import alerts, dlq, doctor, files, messages, pauses, system
+from order_ops.cli import alerts, dlq, doctor, files, messages, pauses, system, trace
 
 app = typer.Typer(
     name="order-ops",
@@ -21,6 +21,7 @@ for command in (
     pauses.pause,
     pauses.resume,
     doctor.doctor,
+    trace.trace,
     files.ingest,
     files.reconcile,
 ):

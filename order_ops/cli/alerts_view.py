@@ -75,6 +75,7 @@ def tell_story(console: Console, story: "Story") -> None:
         "seen": f"{one.seen:,} times, last {_at(one.last_seen_at)}",
         "order": f"{one.order_id} of {one.tenant_id}" if one.order_id else "",
         "at stake": money(one.amount_minor, one.currency),
+        "correlation": one.detail.get("correlation_id") or "",
         "owner": one.owner,
         "runbook": one.runbook,
         "acknowledged": _by(one.acknowledged_at, one.acknowledged_by),

@@ -92,6 +92,7 @@ def tell_story(console: Console, story: "Story") -> None:
         "of": f"inbox row {one.origin_id}" if one.origin == "event" else f"run {one.origin_id}",
         "order": f"{one.order_id} of {one.tenant_id}" if one.order_id else "",
         "at stake": money(one.amount_minor, one.currency),
+        "correlation": one.correlation_id or "",
         "since": one.created_at.isoformat(timespec="seconds"),
         "attempts": str(one.attempts),
         "category": one.category,

@@ -116,9 +116,14 @@ def config_file(home: Path) -> Path:
     return home / "supervisor" / "supervisord.conf"
 
 
+def log_folder(home: Path) -> Path:
+    """Where the output of all programs goes."""
+    return home / "logs"
+
+
 def log_file(home: Path, name: str) -> Path:
     """Where a program's output goes."""
-    return home / "logs" / f"{name}.log"
+    return log_folder(home) / f"{name}.log"
 
 
 def _script(name: str) -> str:

@@ -27,9 +27,14 @@ def add(conn: Connection, changes: Sequence[tuple[Order, Change]]) -> None:
         ops.add_outbox(conn, **columns(rows, *rows[0]))
 
 
+def message_id_of(tenant_id: str, order_id: str, version: int) -> str:
+    """The id of the message that tells of a change: the one that led to this version."""
+    fact = json.dumps([tenant_id, order_id, version])
+    return str(uuid5(NAMESPACE_OID, f"order_ops:{fact}"))
+
+
 def _row(order: Order, change: Change) -> dict[str, object]:
-    fact = json.dumps([order.tenant, order.order_id, change.version])
-    message_id = str(uuid5(NAMESPACE_OID, f"order_ops:{fact}"))
+    message_id = message_id_of(order.tenant, order.order_id, change.version)
     kind = COMMANDS.get(change.kind, "order.changed")
     body = {
         "id": message_id,

@@ -77,6 +77,8 @@ inbox = Table(
         "id",
         postgresql_where=text("state IN ('pending', 'retry')"),
     ),
+    Index("ix_inbox_correlation_id", "correlation_id"),
+    Index("ix_inbox_order_id", "order_id", "tenant_id"),
     Index("ix_inbox_received", "received_at", postgresql_using="brin"),
     Index("ix_inbox_settled", "settled_at", postgresql_using="brin"),
     Index(
