@@ -57,7 +57,7 @@ soak: install ## faults at random under load: MINUTES=n, SEED=n, BROKER=4
 
 bench: install $(PEERS)/.installed ## measure order_ops beside its peers; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m order_ops.devstack.ensure
-	@for part in intake apply latency backlog; do $(BIN)/python benchmarks/$$part.py || exit 1; done
+	@for part in intake apply latency backlog runtime idle; do $(BIN)/python benchmarks/$$part.py || exit 1; done
 
 # The peers are no dependencies of order_ops: an environment of their own.
 $(PEERS)/.installed: $(STAMP) requirements-bench.lock

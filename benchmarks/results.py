@@ -21,7 +21,7 @@ from benchmarks.harness import PEER_PYTHON
 
 HERE = Path(__file__).resolve().parent
 FILE = HERE / "RESULTS.md"
-ORDER = ("intake", "apply", "dagster", "latency", "backlog")
+ORDER = ("intake", "apply", "latency", "backlog", "runtime", "idle")
 OURS = ("order-ops", "pika", "psycopg", "orjson", "pydantic", "dagster")
 THEIRS = ("faststream", "celery", "aio-pika", "uvloop", "asyncpg", "procrastinate", "pgqueuer")
 

@@ -1,0 +1,62 @@
+"""Dagster's storage in PostgreSQL, with connections that are kept.
+
+Dagster opens a connection for each query outside of its web server. Schedules, sensors
+and the run queue ask many times a second, and a connection is a process of PostgreSQL:
+most of what an idle system cost was their start.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster._core.storage.config import pg_config
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.utils import create_pg_engine, pg_url_from_config
+
+KEPT = 1
+"""Connections that each of the three storages of a process keeps."""
+MORE = 20
+"""Those that it may open beside them, while threads need them."""
+AGE_S = 3_600
+
+
+class PooledPostgresStorage(DagsterPostgresStorage):
+    """What `storage.postgres` of dagster.yaml is, of the same configuration.
+
+    A kept connection is tried before it is used: one that the server has closed, by a
+    restart or a failover, is replaced and fails no run.
+    """
+
+    def __init__(
+        self,
+        postgres_url: str,
+        should_autocreate_tables: bool = True,  # noqa: FBT001, FBT002 (Dagster's signature)
+        inst_data: ConfigurableClassData | None = None,
+    ) -> None:
+        super().__init__(postgres_url, should_autocreate_tables, inst_data)
+        for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
+            # the one place where Dagster keeps it; its own web server replaces it likewise
+            storage._engine = create_pg_engine(  # noqa: SLF001
+                postgres_url,
+                isolation_level="AUTOCOMMIT",
+                pool_size=KEPT,
+                max_overflow=MORE,
+                pool_recycle=AGE_S,
+                pool_pre_ping=True,
+            )
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """The configuration of `storage.postgres`."""
+        return pg_config()
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "PooledPostgresStorage":
+        """Make it of a part of dagster.yaml."""
+        return cls(
+            postgres_url=pg_url_from_config(config_value),
+            should_autocreate_tables=config_value.get("should_autocreate_tables", True),
+            inst_data=inst_data,
+        )
