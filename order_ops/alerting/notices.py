@@ -21,6 +21,7 @@ class Subject:
 
     Attributes:
         orders: some of the orders it is about, `order_count` how many there are.
+        correlation_id: of the message that it came of, or the last of several.
     """
 
     id: int
@@ -39,11 +40,17 @@ class Subject:
     error: str | None = None
     attempt: int | None = None
     run_id: str | None = None
+    correlation_id: str | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     snoozed_until: datetime | None = None
     snoozed_by: str | None = None
     resolved_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person copies: `order-ops trace` finds by it all that is connected."""
+        return f"{self.id} {self.dedupe_key}"
 
 
 @dataclass(frozen=True, slots=True)

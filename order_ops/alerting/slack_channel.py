@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPException
+from time import monotonic
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from order_ops.alerting import slack_blocks
+from order_ops.alerting import slack_message
 from order_ops.alerting.channels import DeliveryError, Receipt
 from order_ops.alerting.notices import Links, Notice
 from order_ops.alerting.slack_errors import BAD_BLOCKS, GONE, code_of, of_api, of_transport
@@ -85,11 +86,11 @@ class SlackChannel:
 
     def _call(self, method: Callable[..., Any], notice: Notice, **arguments: Any) -> Any:
         """Blocks that Slack refuses are said in plain words: refused is not told."""
-        message = slack_blocks.build(notice, self.links)
+        message = slack_message.build(notice, self.links)
         try:
             return _asked(method, **message.as_arguments(), **arguments)
         except _BadBlocks:
-            plain = slack_blocks.plain_only(notice)
+            plain = slack_message.plain_only(notice)
             return _asked(method, **plain.as_arguments(), **arguments)
 
     def _recent(self, begun_at: datetime | None, ref: str | None) -> Iterator[dict[str, Any]]:
@@ -99,6 +100,8 @@ class SlackChannel:
         if ref is not None:
             method, which = self.client.conversations_replies, {**which, "ts": _ts(ref)}
         cursor: str | None = None
+        # a call ends long before the lease under which it is made has passed; so do all of these
+        until = monotonic() + self.client.timeout
         for _ in range(_PAGES):
             answer = _asked(
                 method,
@@ -113,6 +116,8 @@ class SlackChannel:
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
             if cursor is None:
                 return
+            if monotonic() > until:
+                raise DeliveryError("Slack's messages cannot be read through in time")
 
 
 class _BadBlocks(DeliveryError):

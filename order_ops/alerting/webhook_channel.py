@@ -8,7 +8,7 @@ from http.client import HTTPException
 
 from slack_sdk.webhook import WebhookClient
 
-from order_ops.alerting import plain_text, slack_blocks
+from order_ops.alerting import plain_text, slack_message
 from order_ops.alerting.channels import Receipt
 from order_ops.alerting.notices import Links, Notice, state
 from order_ops.alerting.slack_errors import of_answer, of_transport
@@ -32,10 +32,12 @@ class WebhookChannel:
         Raises:
             DeliveryError: it was not told, or may not have been.
         """
-        message = slack_blocks.build(notice, self.links)
+        message = slack_message.build(notice, self.links)
         if notice.subject.resolved_at is not None:
-            ended = f"{plain_text.title(notice)}. {state(notice.subject)}"
-            message = slack_blocks.Message(slack_blocks.escaped(ended), [], [])
+            one = notice.subject
+            ended = f"{plain_text.title(notice)}. {state(one)} Alert {one.name}"
+            text = slack_message.cut(slack_message.escaped(ended), slack_message.TEXT)
+            message = slack_message.Message(text, [], [])
         try:
             answer = self.client.send_dict(message.as_arguments())
         except (OSError, HTTPException) as error:

@@ -210,7 +210,8 @@ def _chosen(
     letters = chosen(pool(), wanted, expect, looking=dry_run)
     if dry_run:
         told = f"{counted(letters)} selected: do it with --expect {set_name(letters)}"
-        console.print(f"{told} and a --reason.", soft_wrap=True)
+        each = "" if len(letters) == 1 else " Each is tried by itself, as if no other were done."
+        console.print(f"{told} and a --reason.{each}", soft_wrap=True)
     return [letter.id for letter in letters]
 
 

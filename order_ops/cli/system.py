@@ -107,8 +107,12 @@ def watch() -> None:
 
 
 def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
-    """A long-running process: JSON logs, a clean end on SIGTERM and Ctrl-C, a loud one else."""
+    """A long-running process: JSON logs, a clean end on SIGTERM and Ctrl-C, a loud one else.
+
+    One that ends in order is not missed, but where the watcher expects it to be back.
+    """
     from order_ops.jobs.process_alerts import tell_death, tell_start  # noqa: PLC0415
+    from order_ops.store import beats  # noqa: PLC0415
     from order_ops.telemetry import crash, logs  # noqa: PLC0415
 
     logs.configure(name)
@@ -118,3 +122,5 @@ def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -
     with suppress(Exception):  # the database may come up later than we
         tell_start(pool(), name)
     run()
+    with suppress(Exception):
+        beats.end(pool(), f"process:{name}")

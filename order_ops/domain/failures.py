@@ -55,7 +55,6 @@ class RetryPolicy:
         return random.uniform(0, self.ceiling_s(attempt))
 
 
-PAYMENT_CALLS = RetryPolicy(attempts=3, base_s=2.0, cap_s=30.0)
 API_CALLS = RetryPolicy(attempts=5, base_s=1.0, cap_s=30.0)
 DATABASE = RetryPolicy(attempts=3, base_s=0.5, cap_s=5.0)
 

@@ -22,8 +22,15 @@ SLOW = 0.8
 """From this part of its timeout on an execution is slow."""
 
 Retries = Mapping[FailureKind, RetryPolicy]
-POOLS = {"failures": 1, "intake": 1, "money": 2, "reconciliation": 3, "housekeeping": 1}
-"""How many runs of a pool there are at a time."""
+POOLS = {
+    "failures": 1,
+    "intake": 1,
+    "money": 2,
+    "dead_letters": 1,
+    "reconciliation": 3,
+    "housekeeping": 1,
+}
+"""How many runs of a pool there are at a time; dagster.yaml allows as many runs as all together."""
 
 
 class Priority(IntEnum):

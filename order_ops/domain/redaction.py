@@ -90,6 +90,11 @@ def kept_fields(fields: Mapping[Any, Any], known: Collection[str] = ()) -> dict[
     return {_told(key, kept): _value(key, value, known, kept, 0) for key, value in fields.items()}
 
 
+def kept_config(config: Mapping[Any, Any]) -> dict[str, Any]:
+    """As `kept_fields`, of what a run was told: a name in it is an event's or a job's."""
+    return kept_fields(config, known=("name",))
+
+
 def storable(text: str) -> str:
     """A text that Postgres can hold: without NUL and without half a character."""
     if "\x00" in text:

@@ -13,7 +13,9 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.redaction import REDACTED
+from order_ops.jobs import job_alerts
 from order_ops.jobs.run_failures import FailedRun, letter
+from order_ops.store import executions
 from order_ops.store.engine import transaction
 from order_ops.store.letters import add_dead_letters
 from order_ops.store.queries import executions as sql
@@ -35,12 +37,12 @@ class Again:
     execution_id: int
     key: str
     job: str
+    step: str
     request: str
     run_id: str
     attempt: int
     error: str
     config: dict[str, Any]
-    partition: str | None
     tags: dict[str, str]
 
     @property
@@ -55,18 +57,18 @@ def due(pool: Engine) -> list[Again]:
         return [_again(row) for row in sql.due_again(conn, executions=_MOST)]
 
 
-def has_due(pool: Engine) -> bool:
-    """Whether anything is; cheap."""
+def give_up(pool: Engine, again: Again, why: str) -> None:
+    """Nobody will do it: a dead letter, in the transaction that ends it."""
     with transaction(pool) as conn:
-        return bool(sql.is_due_again(conn))
+        if executions.give_up(conn, again.execution_id, again.attempt):
+            add_dead_letters(conn, [letter(_failed(again, why))])
+            job_alerts.tell_failed(conn, again.job, again.step, again.run_id)
 
 
-def give_up(pool: Engine, again: Again) -> None:
-    """No run begins it: a dead letter, in the transaction that ends it."""
+def cancel(pool: Engine, again: Again) -> None:
+    """A person has cancelled the run that had it: it is not done again."""
     with transaction(pool) as conn:
-        if sql.give_up(conn, id=again.execution_id, attempt=again.attempt) is None:
-            return
-        add_dead_letters(conn, [letter(_failed(again))])
+        executions.cancel(conn, again.execution_id, again.attempt)
 
 
 def _again(row: Any) -> Again:
@@ -74,28 +76,22 @@ def _again(row: Any) -> Again:
         execution_id=row.id,
         key=f"again:{row.id}.{row.attempt}.{row.stalls}",
         job=row.job,
+        step=row.step,
         request=row.request,
         run_id=row.run_id,
         attempt=row.attempt,
         error=row.error or "",
         config=row.input.get("config", {}),
-        partition=row.input.get("partition"),
         tags=row.input.get("tags", {}),
     )
 
 
-def _why_not(again: Again) -> str:
-    if again.whole:
-        return f"no run began it, {LAUNCHES} times"
-    return "its config, which held something sensitive, is not kept: execute the run again"
-
-
-def _failed(again: Again) -> FailedRun:
+def _failed(again: Again, why: str) -> FailedRun:
     return FailedRun(
         run_id=again.run_id,
         job=again.job,
         error_type="NotBegun",
-        error=f"it was to be done again and {_why_not(again)}: {again.error}",
+        error=f"it was to be done again {why}: {again.error}",
         stack=None,
         category=FailureKind.UNKNOWN,
         config=again.config,

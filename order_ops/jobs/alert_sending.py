@@ -1,8 +1,9 @@
 """One alert at one channel: begun, told outside of any transaction, recorded.
 
 Before a call the delivery is `sending`, committed: whoever finds it so does not know whether the
-message arrived, and asks the channel before anything is sent again. What is due, and when a
-channel rests, is `order_ops.jobs.alert_delivery`.
+message arrived, and asks the channel before anything is sent again. The number of the notice is
+a fence: what a deliverer that was overtaken finds out late is not recorded. What is due, and when
+a channel rests, is `order_ops.jobs.alert_delivery`.
 """
 
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ class Sender:
 
     def _tell(self, channel: Channel, due: Any) -> None:
         with transaction(self.pool) as conn:
-            number = sql.begin(conn, id=due.id, step=due.step)
+            number = sql.begin(conn, id=due.id, notice=due.notice, step=due.step)
             row = sql.subject(conn, id=due.alert_id)
         if number is None or row is None:
             return  # somebody else has begun, or the alert was deleted
@@ -77,9 +78,9 @@ class Sender:
                 notice = Notice(subject_of(row), due.step, number, due.told_severity, begun_at)
                 receipt = channel.tell(notice, due.ref)
         except DeliveryError as error:
-            self._failed(due, error)
+            self._failed(due, number, error)
             raise
-        self._told(due, row.version, receipt)
+        self._told(due, number, row.version, receipt)
 
     def _look(self, channel: Channel, due: Any) -> None:
         """What became of a notice whose outcome nobody recorded."""
@@ -92,36 +93,42 @@ class Sender:
                 receipt = channel.find(notice, due.ref)
         except DeliveryError as error:
             with transaction(self.pool) as conn:
-                self._unknown(conn, due, error, self.pause_s(error, due.attempts + 1))
+                self._unknown(conn, due, due.notice, error, self.pause_s(error, due.attempts + 1))
             raise
         if receipt is None:
             # one that was killed is told at once, one that failed waits its turn
             wait_s = self.retry.delay_s(due.attempts, SystemRandom()) if due.attempts else 0.0
             with transaction(self.pool) as conn:
-                sql.not_sent(conn, id=due.id, failures=0, error=None, seconds=wait_s)
+                which = {"id": due.id, "notice": due.notice}
+                sql.not_sent(conn, **which, failures=0, error=None, seconds=wait_s)
             return
         # what it said may be older than the alert: the next pass brings it up to date
-        self._told(due, 0, receipt)
+        self._told(due, due.notice, 0, receipt)
         log.info("alerts.found", alert=due.alert_id, channel=channel.name, step=due.step)
 
-    def _told(self, due: Any, version: int, receipt: Receipt) -> None:
+    def _told(self, due: Any, number: int, version: int, receipt: Receipt) -> None:
+        which = {"id": due.id, "notice": number}
         with transaction(self.pool) as conn:
-            sql.told(conn, id=due.id, ref=receipt.ref, note=receipt.note, version=version)
-            if due.step == "escalate":
+            step = sql.told(conn, **which, ref=receipt.ref, note=receipt.note, version=version)
+            if step == "escalate":
                 sql.note_escalation(conn, id=due.alert_id)
 
-    def _failed(self, due: Any, error: DeliveryError) -> None:
+    def _failed(self, due: Any, number: int, error: DeliveryError) -> None:
         pause_s = self.pause_s(error, due.attempts + 1)
         with transaction(self.pool) as conn:
             if error.may_be_there:
-                self._unknown(conn, due, error, min(pause_s, self.settle_s))
+                self._unknown(conn, due, number, error, min(pause_s, self.settle_s))
                 return
             failures = 0 if error.retry_after_s is not None else 1
             told = redacted(str(error), self.secrets)
-            sql.not_sent(conn, id=due.id, failures=failures, error=told, seconds=pause_s)
+            which = {"id": due.id, "notice": number}
+            sql.not_sent(conn, **which, failures=failures, error=told, seconds=pause_s)
 
-    def _unknown(self, conn: Any, due: Any, error: DeliveryError, seconds: float) -> None:
-        sql.unknown(conn, id=due.id, error=redacted(str(error), self.secrets), seconds=seconds)
+    def _unknown(
+        self, conn: Any, due: Any, number: int, error: DeliveryError, seconds: float
+    ) -> None:
+        told = redacted(str(error), self.secrets)
+        sql.unknown(conn, id=due.id, notice=number, error=told, seconds=seconds)
 
 
 @contextmanager
@@ -159,6 +166,7 @@ def subject_of(row: Any) -> Subject:
         error=_text(detail.get("error")),
         attempt=detail.get("attempt") if isinstance(detail.get("attempt"), int) else None,
         run_id=_text(detail.get("run_id")),
+        correlation_id=_text(detail.get("correlation_id")),
         acknowledged_at=row.acknowledged_at,
         acknowledged_by=row.acknowledged_by,
         snoozed_until=row.snoozed_until,

@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from order_ops.domain.failures import FailureKind, classify
 from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
 from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS
-from order_ops.jobs.lane_events import StagedEvent, failed, readable
+from order_ops.jobs.staged import StagedEvent, failed, readable
 from order_ops.store import claims
 from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import Connection, transaction

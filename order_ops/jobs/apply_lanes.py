@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 
 from order_ops.domain.redaction import kept_or_none
 from order_ops.jobs import reconciliation_days
-from order_ops.jobs.lane_events import Folded, Outcome, StagedEvent, Terms, fold
+from order_ops.jobs.lane_events import Folded, fold
+from order_ops.jobs.staged import Outcome, StagedEvent, Terms
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.messaging.codec import Codec
 from order_ops.settings import Settings

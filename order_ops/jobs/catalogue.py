@@ -55,7 +55,7 @@ DEAD_LETTERS = Job(
     what="Dead letters: replay or discard them; a dry run unless told otherwise.",
     owner="platform",
     priority=Priority.MONEY,
-    pool="money",
+    pool="dead_letters",
     # each letter is tried again alone: a step that is tried again would choose another set
     retries=retries(RetryPolicy(attempts=1, base_s=0.0, cap_s=0.0)),
     timeout_s=3_000,
@@ -99,6 +99,12 @@ JOBS = (
     RECONCILE_PAYMENTS,
 )
 BY_NAME = {job.name: job for job in JOBS}
+
+
+def owner_of(name: str) -> str | None:
+    """Who is asked about a job; None: it is no job of ours, or not any more."""
+    return BY_NAME[name].owner if name in BY_NAME else None
+
 
 SENSORS = {
     "staging_sensor": 5.0,

@@ -1,8 +1,7 @@
 """What people hear of jobs: work that was lost, failures in a row, and that it is well again."""
 
-from collections.abc import Sequence
-
 from order_ops.domain.jobs import STALLS
+from order_ops.jobs.catalogue import owner_of
 from order_ops.store import alerts
 from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import Connection
@@ -13,33 +12,48 @@ IN_A_ROW = 3
 """So many failures of a step, one after the other, are more than bad luck."""
 
 
-def tell_lost(conn: Connection, lost: Sequence[Lost]) -> None:
-    """Any work that was lost with its worker: one alert per piece of work."""
-    raise_alerts(conn, [_stall(one) for one in lost])
+def tell_lost(conn: Connection, one: Lost) -> None:
+    """Work that was lost with its worker: one alert per piece of work.
+
+    Work that is given up has a dead letter, and from then on the letter's alert.
+    """
+    tell_ended(conn, one.job, one.id)
+    if one.given_up:
+        alerts.resolve(conn, _lost_key(one.job, one.step, one.work_key))
+        tell_failed(conn, one.job, one.step, one.run_id)
+    else:
+        raise_alerts(conn, [_stall(one)])
 
 
-def tell_failed(conn: Connection, asked: Asked) -> None:
+def tell_failed(conn: Connection, job: str, step: str, run_id: str) -> None:
     """The third failure in a row of a step, and each after it."""
-    which = {"job": asked.job, "step": asked.step}
+    which = {"job": job, "step": step}
     if sql.failures_in_a_row(conn, **which, most=IN_A_ROW) < IN_A_ROW:
         return
-    title = f"{asked.job} has failed {IN_A_ROW} times in a row, at {asked.step}"
-    detail = {"job": asked.job, "step": asked.step, "run_id": asked.run_id}
-    raise_alerts(conn, [Alert(_in_a_row(asked), "critical", title, detail)])
+    title = f"{job} has failed {IN_A_ROW} times in a row, at {step}"
+    detail = {**which, "run_id": run_id}
+    alert = Alert(_in_a_row(job, step), "critical", title, detail, owner=owner_of(job))
+    raise_alerts(conn, [alert])
 
 
-def tell_done(conn: Connection, asked: Asked, execution_id: int) -> None:
+def tell_ended(conn: Connection, job: str, execution_id: int) -> None:
+    """An attempt has come to an end, whichever: it is slow no more."""
+    alerts.resolve(conn, slow_key(job, execution_id))
+
+
+def tell_done(conn: Connection, asked: Asked) -> None:
     """It is well again: what was told of it ends."""
-    keys = [
-        _in_a_row(asked),
-        _lost_key(asked.job, asked.step, asked.work_key),
-        f"slow:{asked.job}:{execution_id}",
-    ]
-    alerts.resolve(conn, *keys)
+    lost = _lost_key(asked.job, asked.step, asked.work_key)
+    alerts.resolve(conn, _in_a_row(asked.job, asked.step), lost)
 
 
-def _in_a_row(asked: Asked) -> str:
-    return f"job:{asked.job}:{asked.step}"
+def slow_key(job: str, execution_id: int) -> str:
+    """The alert of an attempt that takes long; it ends with the attempt."""
+    return f"slow:{job}:{execution_id}"
+
+
+def _in_a_row(job: str, step: str) -> str:
+    return f"job:{job}:{step}"
 
 
 def _lost_key(job: str, step: str, work_key: str) -> str:
@@ -48,7 +62,7 @@ def _lost_key(job: str, step: str, work_key: str) -> str:
 
 def _stall(one: Lost) -> Alert:
     what = f"{one.job} ({one.work_key})" if one.work_key != "all" else one.job
-    then = "given up: a dead letter" if one.given_up else f"done again, loss {one.stalls}/{STALLS}"
+    then = f"done again, loss {one.stalls}/{STALLS}"
     title = f"{what} was lost with run {one.run_id[:8]}: {one.error}; {then}"
     detail = {
         "job": one.job,
@@ -59,4 +73,4 @@ def _stall(one: Lost) -> Alert:
         "stalls": one.stalls,
     }
     key = _lost_key(one.job, one.step, one.work_key)
-    return Alert(key, "critical", title[:300], detail)
+    return Alert(key, "critical", title[:300], detail, owner=owner_of(one.job))

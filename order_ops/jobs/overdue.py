@@ -9,6 +9,9 @@ from order_ops.store import alerts, beats
 from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import transaction
 
+FED_BY_A_BROKER = dict.fromkeys(("process:consumer", "process:relay"), beats.PROCESS_S)
+"""Processes that should be alive wherever there is a broker, however the last one ended."""
+
 _PREFIX = "overdue:"
 _WHAT = {
     "schedule": "Schedules miss their ticks: is dagster-daemon running, and are they switched on?",

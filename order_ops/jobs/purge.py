@@ -8,7 +8,7 @@ more table is one more entry of `PARTS`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -23,6 +23,8 @@ from order_ops.store.queries import purge as sql
 log = structlog.get_logger(__name__)
 
 BATCH = 500
+RUNS_LOOKED_FOR = timedelta(days=14)
+"""Twice as long as failed runs without a dead letter are looked for: why they have none is kept."""
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 _AFTER_ALL = 2**63 - 1
 
@@ -123,7 +125,10 @@ def _executions(one: Purge, kept: Retention) -> int:
             newest = sql.newest_execution(conn, jobs=jobs, keep=kept.keep_at_least)
     if newest is None:
         return 0
-    return _deleted(one, sql.delete_executions, kept, jobs=jobs, newest=newest)
+    looked_for = one.now - RUNS_LOOKED_FOR
+    return _deleted(
+        one, sql.delete_executions, kept, jobs=jobs, newest=newest, looked_for=looked_for
+    )
 
 
 def _rows_of(delete: Callable[..., Any], kept: Retention) -> Callable[[Purge], int]:

@@ -29,8 +29,8 @@ from order_ops.jobs.dead_letters import (
     lock_open,
     staged_again,
 )
-from order_ops.jobs.lane_events import Outcome, failed, readable
 from order_ops.jobs.letter_sets import LetterError, story
+from order_ops.jobs.staged import Outcome, failed, readable
 from order_ops.mapping import MappingError
 from order_ops.messaging.codec import Unreadable
 from order_ops.providers.client import ProviderClient
@@ -98,7 +98,10 @@ def _replay(replayer: Replayer, letter_id: int, *, dry_run: bool) -> Acted:
         return Acted(letter_id, Became.REFUSED, str(refusal), dry=dry_run)
     except Exception as error:
         log.warning("replay.failed", letter=letter_id, exc_info=error)
-        why = f"{type(error).__name__}: {reason(error)}: nothing was changed, try again"
+        why = (
+            f"{type(error).__name__}: {reason(error)}: nothing was changed: the log's "
+            "replay.failed says where; mend that and try again, edit the letter, or discard it"
+        )
         return Acted(letter_id, Became.REFUSED, why, dry=dry_run)
     return replace(acted, dry=dry_run)
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, fingerprint
+from order_ops.jobs.catalogue import owner_of
 from order_ops.store import executions
 from order_ops.store.engine import transaction
 from order_ops.store.letters import DeadLetter, add_dead_letters
@@ -65,4 +66,5 @@ def letter(run: FailedRun) -> DeadLetter:
         headers={"config": run.config, "tags": run.tags},
         replay_of=int(replay_of) if replay_of.isdecimal() else None,
         correlation_id=run.run_id,
+        owner=owner_of(run.job),
     )

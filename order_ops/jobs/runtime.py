@@ -18,6 +18,7 @@ from order_ops.domain.failures import (
     DATABASE,
     RETRIED,
     ClassifiedError,
+    FailureKind,
     classify,
 )
 from order_ops.domain.jobs import Job
@@ -33,14 +34,10 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+INTERRUPTED_S = 2.0
+"""Work whose process was asked to end is done again after so long."""
 LATE_S = 60.0
 """A retry that its own run has not begun by so much too late is launched as another run."""
-_STORED = stamina.retry(
-    on=lambda error: classify(error) in RETRIED,
-    attempts=DATABASE.attempts,
-    wait_initial=DATABASE.base_s,
-    wait_max=DATABASE.cap_s,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,74 +73,93 @@ def perform(
     *,
     clock: Clock | None = None,
     dry_run: bool = False,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> T | Skipped:
     """Do a piece of work, once; what `work` returns, or why it was not done by us.
 
+    is_cancelled: whether a person has cancelled the run; asked when the process is to end.
+
     Raises:
-        WorkFailed: it failed, and that is on record.
+        WorkFailed: it failed, and that is on record; or it could not be begun.
         LeaseLost: it was taken over: nothing that was not committed before was written.
     """
-    clock = clock or Clock()
-    with transaction(pool) as conn:
-        execution = executions.begin(conn, asked)
+    with bound(job=job.name, step=asked.step, run_id=asked.run_id):
+        execution = _begun(pool, job, asked)
         if isinstance(execution, Skipped):
-            executions.count(conn, job.name, "skipped", 0.0)
-            log.info("work.skipped", job=job.name, work=asked.work_key, why=execution.reason)
+            log.info("work.skipped", work=asked.work_key, why=execution.reason)
             return execution
-        if execution.lost:
-            job_alerts.tell_lost(conn, [execution.lost])
-    running = Running(asked, execution, guarded(pool, lambda conn: _hold(conn, execution)))
-    with bound(
-        job=job.name,
-        step=asked.step,
-        run_id=asked.run_id,
-        execution_id=execution.id,
-        attempt=execution.attempt,
-    ):
-        return _done(pool, job, running, work, clock, dry_run=dry_run)
+        fenced = guarded(pool, lambda conn: executions.hold(conn, execution))
+        running = Running(asked, execution, fenced)
+        with bound(execution_id=execution.id, attempt=execution.attempt):
+            try:
+                with keeping(pool, job, execution, clock or Clock()):
+                    result = work(running)
+                _end(pool, running, "done", tell=not dry_run)
+            except LeaseLost:
+                log.warning("work.lost")
+                raise
+            except Exception as error:
+                raise _failed(pool, job, running, error) from error
+            except BaseException:  # the process is asked to end
+                _interrupted(pool, running, is_cancelled)
+                raise
+            return result
 
 
-def _hold(conn: Connection, execution: Execution) -> None:
-    executions.hold(conn, execution)
+def _begun(pool: Engine, job: Job, asked: Asked) -> Execution | Skipped:
+    def write(conn: Connection) -> Execution | Skipped:
+        begun = executions.begin(conn, asked)
+        if isinstance(begun, Skipped):
+            executions.count(conn, asked.job, "skipped", 0.0)
+        if begun.lost:
+            job_alerts.tell_lost(conn, begun.lost)
+        return begun
 
-
-def _done(
-    pool: Engine,
-    job: Job,
-    running: Running,
-    work: Callable[[Running], T],
-    clock: Clock,
-    *,
-    dry_run: bool,
-) -> T:
     try:
-        with keeping(pool, job, running.execution, clock):
-            result = work(running)
-        _end(pool, running, "done", tell=not dry_run)
-    except LeaseLost:
-        log.warning("work.lost", run_id=running.asked.run_id)
-        raise
+        return _stored(pool, write)
     except Exception as error:
-        raise _failed(pool, job, running, error) from error
-    except BaseException:  # asked to end: what waits for it is asked for again
+        again_s, attempts = _again(job, classify(error), 1)
+        log.exception("work.not_begun", again_s=again_s)
+        raise WorkFailed(error, again_s, attempts) from error
+
+
+def _interrupted(pool: Engine, running: Running, is_cancelled: Callable[[], bool]) -> None:
+    """A deployment ends processes: what they had in hand is done again; what a person ends is not.
+
+    Who cannot be asked has not cancelled it: the work is done again rather than not at all.
+    """
+    try:
+        cancelled = is_cancelled()
+    except Exception as error:  # noqa: BLE001
+        log.warning("work.cancelled_or_not", error=repr(error))
+        cancelled = False
+    log.warning("work.interrupted", cancelled=cancelled)
+    if cancelled:
         _end_quietly(pool, running, "cancelled")
-        raise
-    return result
+    else:
+        _end_quietly(pool, running, "waiting", again_s=INTERRUPTED_S)
 
 
 def _failed(pool: Engine, job: Job, running: Running, error: Exception) -> WorkFailed:
     """Record a failure, and say whether it is tried again."""
     kind = classify(error)
-    policy = job.retries.get(kind)
-    tried = running.execution.failures + 1
-    again_s = policy.delay_s(tried, SystemRandom()) if policy and tried < policy.attempts else None
-    told = WorkFailed(error, again_s, policy.attempts if policy else 1)
+    again_s, attempts = _again(job, kind, running.execution.failures + 1)
+    told = WorkFailed(error, again_s, attempts)
     log.error("work.failed", kind=kind.value, again_s=again_s, error=repr(error))
     state: Ended = "failed" if again_s is None else "waiting"
     stack = "".join(traceback.format_exception(error))
     failed = Failed(kind.value, told.error_type, kept(str(told)), kept(stack))
     _end_quietly(pool, running, state, failed, (again_s or 0.0) + LATE_S)
     return told
+
+
+def _again(job: Job, kind: FailureKind, tried: int) -> tuple[float | None, int]:
+    """After how many seconds work that failed so is tried again, if it is; how often in all."""
+    policy = job.retries.get(kind)
+    if policy is None:
+        return None, 1
+    again_s = policy.delay_s(tried, SystemRandom()) if tried < policy.attempts else None
+    return again_s, policy.attempts
 
 
 def _end_quietly(
@@ -160,7 +176,6 @@ def _end_quietly(
         log.warning("work.end_not_recorded", state=state, error=repr(unrecorded))
 
 
-@_STORED
 def _end(
     pool: Engine,
     running: Running,
@@ -170,9 +185,27 @@ def _end(
     *,
     tell: bool = True,
 ) -> None:
-    with transaction(pool) as conn:
-        executions.finish(conn, running.asked, running.execution, state, failed, again_s)
+    asked, execution = running.asked, running.execution
+
+    def write(conn: Connection) -> None:
+        executions.finish(conn, asked, execution, state, failed, again_s)
+        job_alerts.tell_ended(conn, asked.job, execution.id)
         if state == "failed":
-            job_alerts.tell_failed(conn, running.asked)
+            job_alerts.tell_failed(conn, asked.job, asked.step, asked.run_id)
         elif state == "done" and tell:
-            job_alerts.tell_done(conn, running.asked, running.execution.id)
+            job_alerts.tell_done(conn, asked)
+
+    _stored(pool, write)
+
+
+def _stored(pool: Engine, write: Callable[[Connection], T]) -> T:
+    """Write in a transaction of its own, again for as long as the database may be back soon."""
+    for attempt in stamina.retry_context(
+        on=lambda error: classify(error) in RETRIED,
+        attempts=DATABASE.attempts,
+        wait_initial=DATABASE.base_s,
+        wait_max=DATABASE.cap_s,
+    ):
+        with attempt, transaction(pool) as conn:
+            return write(conn)
+    raise AssertionError("the last attempt raises")

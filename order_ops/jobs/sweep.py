@@ -5,6 +5,7 @@ runs that Dagster still lists as alive, which frees their slots.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -26,11 +27,20 @@ LEFT_ALONE_S = 60.0
 _MOST = 500
 
 
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    """A run that is listed as started, for so many seconds; `ours`: of a job of order_ops."""
+
+    run_id: str
+    age_s: float
+    ours: bool
+
+
 class Runs(Protocol):
     """Dagster's run storage, as far as it is needed here."""
 
-    def started(self) -> Sequence[str]:
-        """Ids of runs that are listed as started."""
+    def started(self) -> Sequence[StartedRun]:
+        """Runs that are listed as started."""
         ...
 
     def end(self, run_id: str, why: str) -> None:
@@ -41,31 +51,58 @@ class Runs(Protocol):
 def sweep(pool: Engine) -> list[Lost]:
     """Free what dead workers held, with its alerts, and a dead letter for what is given up."""
     with transaction(pool) as conn:
-        lost = executions.lose(conn, _MOST)
-        if lost:
-            add_dead_letters(conn, [letter(_failed(one)) for one in lost if one.given_up])
-            job_alerts.tell_lost(conn, lost)
-    for one in lost:
-        log.error(
-            "work.swept",
-            job=one.job,
-            work=one.work_key,
-            run_id=one.run_id,
-            execution_id=one.id,
-            stalls=one.stalls,
-            given_up=one.given_up,
-            why=one.error,
-        )
+        lapsed = executions.lapsed(conn, _MOST)
+    swept, errors = [], []
+    for execution_id in lapsed:
+        try:
+            lost = _free(pool, execution_id)
+        except Exception as error:  # the others are not to wait for it
+            log.exception("work.not_swept", execution_id=execution_id)
+            errors.append(error)
+        else:
+            swept += [lost] if lost else []
+    if errors:
+        raise errors[0]
+    return swept
+
+
+def _free(pool: Engine, execution_id: int) -> Lost | None:
+    with transaction(pool) as conn:
+        lost = executions.lose(conn, execution_id)
+        if lost is None:
+            return None
+        if lost.given_up:
+            add_dead_letters(conn, [letter(_failed(lost))])
+        job_alerts.tell_lost(conn, lost)
+    log.error(
+        "work.swept",
+        job=lost.job,
+        work=lost.work_key,
+        run_id=lost.run_id,
+        execution_id=lost.id,
+        stalls=lost.stalls,
+        given_up=lost.given_up,
+        why=lost.error,
+    )
     return lost
 
 
 def end_runs(pool: Engine, runs: Runs) -> list[str]:
-    """End runs whose work was lost, and those that have been left alone; which they were."""
+    """End runs whose work was lost, and those that have been left alone; which they were.
+
+    A run that died before it had begun its work is not in the ledger. Its code server tells of
+    it, unless that has died too, or once looked while the database was away: it never looks
+    again. The run then held its pool's slot, and what it was to do again, for as long as its
+    job may run.
+    """
     started = list(runs.started())
     if not started:
         return []
+    ids = [run.run_id for run in started]
+    long_ago = [run.run_id for run in started if run.ours and run.age_s > LEFT_ALONE_S]
     with transaction(pool) as conn:
-        left = [row.run for row in sql.left_alone(conn, run_ids=started, older_s=LEFT_ALONE_S)]
+        left = [row.run for row in sql.left_alone(conn, run_ids=ids, older_s=LEFT_ALONE_S)]
+        left += [row.run for row in sql.never_begun(conn, run_ids=long_ago)]
     for run_id in left:
         log.warning("run.ended", run_id=run_id)
         runs.end(run_id, "its worker is gone, or its work is in another run's hands")

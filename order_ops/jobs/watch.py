@@ -84,7 +84,8 @@ class Watcher:
         self._settings = settings
         self._events = events
         self._runs = runs
-        self._expected = expected or {}
+        fed = overdue.FED_BY_A_BROKER if settings.amqp_url else {}
+        self._expected = {**fed, **(expected or {})}
         self._stopping = threading.Event()
         self._deliverer = deliverer(pool, settings)
         self._done_at: dict[str, float] = {}

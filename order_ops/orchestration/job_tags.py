@@ -5,9 +5,9 @@ from order_ops.domain.jobs import Job
 PRIORITY = "dagster/priority"
 MAX_RUNTIME = "dagster/max_runtime"
 TENANT = "order_ops/tenant"
+STEPS = 3
+"""No job has more of them."""
 _PATIENCE_S = 600
-"""Dagster's own limit stands above ours, which stops the work: it is for a runtime that failed,
-and starts a run beside a live one."""
 
 
 def job_tags(job: Job) -> dict[str, str]:
@@ -15,5 +15,16 @@ def job_tags(job: Job) -> dict[str, str]:
     return {
         "owner": job.owner,
         PRIORITY: str(job.priority.value),
-        MAX_RUNTIME: f"{job.lease_s + _PATIENCE_S:.0f}",
+        MAX_RUNTIME: f"{_longest_s(job):.0f}",
     }
+
+
+def _longest_s(job: Job) -> float:
+    """Above whatever a run may take.
+
+    Our timeouts are of one attempt of one step, Dagster's limit is of the whole run, which it ends
+    as failed: it is for a runtime that failed to stop its work, and must meet no other run.
+    """
+    attempts = max(policy.attempts for policy in job.retries.values())
+    wait_s = max(policy.cap_s for policy in job.retries.values())
+    return STEPS * attempts * (job.lease_s + wait_s) + _PATIENCE_S

@@ -8,8 +8,7 @@ log, and the step's metadata.
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import dagster as dg
 
@@ -56,11 +55,19 @@ def performed(
     """
     own_process.limit(job, order_ops.settings)
     lease_s = order_ops.settings.lease_s
-    asked = replace(_asked(context, job, once=once), lease_s=lease_s)
+    asked = _asked(context, job, lease_s, once=once, dry_run=dry_run)
     end = own_process.end if own_process.is_own() else None
     clock = Clock(lease_s, end)
     try:
-        done = perform(order_ops.pool, job, asked, work, clock=clock, dry_run=dry_run)
+        done = perform(
+            order_ops.pool,
+            job,
+            asked,
+            work,
+            clock=clock,
+            dry_run=dry_run,
+            is_cancelled=lambda: _is_cancelled(context),
+        )
     except WorkFailed as failed:
         _redact(failed)
         raise _in_dagsters_words(failed) from failed.__cause__
@@ -73,20 +80,37 @@ def performed(
     return done
 
 
-def _asked(context: Context, job: Job, *, once: bool) -> Asked:
+def _asked(context: Context, job: Job, lease_s: float, *, once: bool, dry_run: bool) -> Asked:
     run = context.run
-    partition = context.partition_key if context.has_partition_key else None
     return Asked(
         job=job.name,
         step=context.op_execution_context.op.name if _is_asset(context) else context.op.name,
-        work_key=partition or (ALL if job.alone else f"run {run.run_id}"),
+        work_key=_work_key(context, job, dry_run=dry_run),
         request=request_of(run),
         run_id=run.run_id,
         worker=f"{socket.gethostname()}:{os.getpid()}",
         most_s=job.lease_s,
+        lease_s=lease_s,
         once=once,
-        input=_input(run, partition),
+        input={"config": dict(run.run_config), "tags": dict(run.tags)},
     )
+
+
+def _work_key(context: Context, job: Job, *, dry_run: bool) -> str:
+    """What of a job's work is done: once at a time, and the same when it is done again.
+
+    A dry run takes no work from anybody.
+    """
+    if dry_run or not (job.alone or context.has_partition_key):
+        return request_of(context.run)
+    return context.partition_key if context.has_partition_key else ALL
+
+
+def _is_cancelled(context: Context) -> bool:
+    """Whether a person, or Dagster's own limit, has cancelled the run."""
+    run = context.instance.get_run_by_id(context.run.run_id)
+    ends = {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
+    return run is not None and run.status in ends
 
 
 def request_of(run: dg.DagsterRun) -> str:
@@ -100,10 +124,6 @@ def request_of(run: dg.DagsterRun) -> str:
 
 def _is_asset(context: Context) -> bool:
     return isinstance(context, dg.AssetExecutionContext)
-
-
-def _input(run: dg.DagsterRun, partition: str | None) -> dict[str, Any]:
-    return {"config": dict(run.run_config), "partition": partition, "tags": dict(run.tags)}
 
 
 def _in_dagsters_words(failed: WorkFailed) -> Exception:

@@ -6,9 +6,13 @@ from functools import cached_property
 
 import dagster as dg
 
+from order_ops.jobs.catalogue import BY_NAME
 from order_ops.jobs.purge_runs import StoredRun
+from order_ops.jobs.sweep import StartedRun
 
 _PAGE = 500
+_OURS = frozenset({*BY_NAME, "__ASSET_JOB"})
+"""Dagster names the run of chosen assets so, whoever they are of."""
 
 
 class StoredRuns:
@@ -21,10 +25,19 @@ class StoredRuns:
     def _instance(self) -> dg.DagsterInstance:
         return self._given or dg.DagsterInstance.get()
 
-    def started(self) -> Sequence[str]:
-        """Ids of runs that are listed as started."""
+    def started(self) -> Sequence[StartedRun]:
+        """Runs that are listed as started; of this instance, which may run other jobs too."""
         alive = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-        return [run.run_id for run in self._instance.get_runs(dg.RunsFilter(statuses=alive))]
+        records = self._instance.get_run_records(dg.RunsFilter(statuses=alive))
+        now = datetime.now(UTC).timestamp()
+        return [
+            StartedRun(
+                run_id=one.dagster_run.run_id,
+                age_s=now - _began(one),
+                ours=one.dagster_run.job_name in _OURS,
+            )
+            for one in records
+        ]
 
     def waiting(self) -> int:
         """How many runs are queued."""
@@ -93,3 +106,8 @@ class StoredRuns:
                     failed=run.status == dg.DagsterRunStatus.FAILURE,
                 )
             cursor = page[-1].dagster_run.run_id
+
+
+def _began(record: dg.RunRecord) -> float:
+    """When a run began, in seconds since 1970; one that does not say so, when it was created."""
+    return record.start_time or record.create_timestamp.replace(tzinfo=UTC).timestamp()

@@ -7,6 +7,7 @@ expects each to look as often as the catalogue says.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -45,6 +46,8 @@ def _beat(order_ops: OrderOps, name: str) -> None:
     beats.beat(order_ops.pool, f"sensor:{name}", SENSORS[name])
 
 
+_PARTITION = "dagster/partition"
+_CANCELLED = {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
 _LINGERING = {"ops": {"apply_order_events": {"config": {"linger_s": 20.0}}}}
 
 
@@ -104,8 +107,9 @@ def run_failure_sensor(
     _beat(order_ops, "run_failure_sensor")
     now = datetime.now(UTC)
     since = datetime.fromisoformat(context.cursor) if context.cursor else now - LOOK_BACK
+    since -= _LATE
     missing = 0
-    for page in failed_run_pages(context.instance, since - _LATE):
+    for page in failed_run_pages(context.instance, since):
         failed = [run.run_id for run in page if run.job_name != handle_run_failure_job.name]
         missing += len(run_failures.unhandled(order_ops.pool, failed))
     if not missing:  # the handler's own failures are handled with the next of another job
@@ -113,7 +117,9 @@ def run_failure_sensor(
         return dg.SkipReason("every failed run has its dead letter, or is done again")
     if starting_runs(context.instance, handle_run_failure_job.name):
         return dg.SkipReason("a run that will handle them is starting")
-    return dg.RunRequest(tags={REQUEST: f"failures {now:%Y-%m-%dT%H:%M:%S.%f}Z"})
+    config = {"ops": {"handle_run_failure": {"config": {"since": since.isoformat()}}}}
+    asks = f"failures {now:%Y-%m-%dT%H:%M:%S.%f}Z"
+    return dg.RunRequest(run_config=config, tags={REQUEST: asks})
 
 
 @dg.sensor(
@@ -135,28 +141,65 @@ def again_sensor(
         launched = context.instance.get_runs(filters=dg.RunsFilter(tags={AGAIN: one.key}))
         if any(not run.is_finished for run in launched):
             continue
-        if len(launched) >= again.LAUNCHES or not one.whole or one.job not in BY_NAME:
-            again.give_up(order_ops.pool, one)
-            continue
-        yield dg.RunRequest(
-            run_key=f"{one.key}.{len(launched)}",
-            job_name=one.job,
-            run_config=one.config,
-            partition_key=one.partition,
-            tags={**_own(one.tags), REQUEST: one.request, AGAIN: one.key},
-        )
+        if _was_cancelled(context.instance, one.run_id):
+            again.cancel(order_ops.pool, one)
+        elif why := _not_again(context, one, len(launched)):
+            again.give_up(order_ops.pool, one, why)
+        else:
+            told = {REQUEST: one.request, AGAIN: one.key}
+            yield _as_before(one.job, one.config, one.tags, f"{one.key}.{len(launched)}", told)
 
 
-def _own(tags: dict[str, str]) -> dict[str, str]:
-    """A run's tags but for those that Dagster gave it."""
-    return {name: value for name, value in tags.items() if "dagster/" not in name}
+def _was_cancelled(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.status in _CANCELLED
 
 
-_PARTITION = "dagster/partition"
-_REQUEST = "order_ops/replay"
+def _not_again(context: dg.SensorEvaluationContext, one: again.Again, launched: int) -> str | None:
+    """Why work is not launched again; None: it is."""
+    if launched >= again.LAUNCHES:
+        return f"no run began it, {launched} times"
+    if not one.whole:
+        return "its config, which held something sensitive, is not kept: execute the run again"
+    return _unlaunchable(context, one.job, one.tags)
+
+
+def _unlaunchable(
+    context: dg.SensorEvaluationContext, job: str, tags: dict[str, str]
+) -> str | None:
+    """Why a run cannot be as it was; None: it can.
+
+    Looked at before it is asked for: Dagster refuses all that a tick asks for with the first.
+    """
+    if job not in BY_NAME:
+        return f"there is no job {job} any more"
+    partition = tags.get(_PARTITION)
+    if partition is None:
+        return None
+    assert context.repository_def is not None
+    partitions = context.repository_def.get_job(job).partitions_def
+    if partitions is None or not partitions.has_partition_key(partition):
+        return f"{job} has no partition {partition} any more: its account may have left the mapping"
+    return None
+
+
+def _as_before(
+    job: str, config: dict[str, Any], tags: dict[str, str], key: str, told: dict[str, str]
+) -> dg.RunRequest:
+    """As a run was, with its tags but for those that Dagster gave it, and what is told of this."""
+    own = {name: value for name, value in tags.items() if "dagster/" not in name}
+    return dg.RunRequest(
+        run_key=key,
+        job_name=job,
+        run_config=config,
+        partition_key=tags.get(_PARTITION),
+        tags=own | told,
+    )
+
+
 _ENDS = {
     dg.DagsterRunStatus.SUCCESS: (True, "succeeded"),
-    dg.DagsterRunStatus.FAILURE: (True, "failed again: it has a letter of its own"),
+    dg.DagsterRunStatus.FAILURE: (True, "failed again: done again, or a letter of its own"),
     dg.DagsterRunStatus.CANCELED: (False, "was cancelled"),
 }
 
@@ -177,29 +220,12 @@ def replay_sensor(
     if not due:
         yield dg.SkipReason("no run is to be launched again")
     for launch in due:
-        runs = context.instance.get_runs(
-            filters=dg.RunsFilter(tags={_REQUEST: launch.key, REQUEST: launch.key}), limit=1
-        )
+        runs = context.instance.get_runs(filters=dg.RunsFilter(tags={REQUEST: launch.key}), limit=1)
         replayed, why = _ENDS.get(runs[0].status, (None, "")) if runs else (None, "")
-        if launch.job not in BY_NAME:
-            replayed, why = False, f"no job {launch.job} is there to be launched"
+        if not runs and (gone := _unlaunchable(context, launch.job, launch.tags)):
+            replayed, why = False, gone
         if replayed is not None:
             run_replays.launch_ended(order_ops.pool, launch.letter_id, replayed=replayed, why=why)
         elif not runs:
-            yield _launched_again(launch)
-
-
-def _launched_again(launch: run_replays.Launch) -> dg.RunRequest:
-    """As the run that failed was, but for the tags that Dagster gave it."""
-    return dg.RunRequest(
-        run_key=launch.key,
-        job_name=launch.job,
-        run_config=launch.config,
-        partition_key=launch.tags.get(_PARTITION),
-        tags={
-            **_own(launch.tags),
-            REPLAY_OF: str(launch.letter_id),
-            _REQUEST: launch.key,
-            REQUEST: launch.key,
-        },
-    )
+            told = {REPLAY_OF: str(launch.letter_id), REQUEST: launch.key}
+            yield _as_before(launch.job, launch.config, launch.tags, launch.key, told)

@@ -23,6 +23,7 @@ class Alert:
     Attributes:
         dedupe_key: its first word is its kind, see `order_ops.domain.alert_kinds`.
         severity: rises while the alert is open, and never falls.
+        owner: who is asked; none: whoever its kind says.
         detail: told are `error`, `attempt`, `run_id` (of the run to open) and `money`
             (minor units by currency, where it is of several).
     """
@@ -35,6 +36,7 @@ class Alert:
     order_id: str | None = None
     amount_minor: int | None = None
     currency: str | None = None
+    owner: str | None = None
 
 
 def raise_alerts(conn: Connection, alerts: Sequence[Alert]) -> None:
@@ -45,14 +47,15 @@ def raise_alerts(conn: Connection, alerts: Sequence[Alert]) -> None:
     told = [
         replace(
             alert,
+            owner=alert.owner or kind.owner,
             dedupe_key=kept(alert.dedupe_key),
             title=kept(alert.title),
             detail=kept_fields(alert.detail),
         )
-        for alert in alerts
+        for alert, kind in zip(alerts, kinds, strict=True)
     ]
     sql.raise_alerts(
-        conn, **columns(told, *Alert.__dataclass_fields__), **columns(kinds, "owner", "runbook")
+        conn, **columns(told, *Alert.__dataclass_fields__), **columns(kinds, "runbook")
     )
 
 

@@ -17,19 +17,30 @@ from order_ops.store.queries import executions as sql
 
 PATIENCE_S = 60.0
 MISSED = 2
+PROCESS_S = 15.0
+"""Seconds between two beats of a process."""
 
 
 def beat(pool: Engine, name: str, every_s: float) -> None:
     """Be alive now, and again in `every_s` seconds."""
-    instance = f"{socket.gethostname()}:{os.getpid()}"
     with transaction(pool) as conn:
-        sql.beat(conn, name=name, instance=instance, every_s=every_s)
+        sql.beat(conn, name=name, instance=_instance(), every_s=every_s)
+
+
+def end(pool: Engine, name: str) -> None:
+    """This process has ended in order: nobody is to miss it. Another one of its name beats on."""
+    with transaction(pool) as conn:
+        sql.end_beat(conn, name=name, instance=_instance())
+
+
+def _instance() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Beating:
     """A process that says it is alive whenever its loop comes round, at most every `every_s`."""
 
-    def __init__(self, pool: Engine, name: str, every_s: float = 15.0) -> None:
+    def __init__(self, pool: Engine, name: str, every_s: float = PROCESS_S) -> None:
         self._pool, self._name, self._every_s = pool, name, every_s
         self._last = float("-inf")
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import orjson
 
 from order_ops.domain.jobs import LEASE_S, STALLS
-from order_ops.domain.redaction import kept_fields
+from order_ops.domain.redaction import kept_config
 from order_ops.store.engine import Connection
 from order_ops.store.queries import executions as sql
 
@@ -38,7 +38,7 @@ class Asked:
         request: what asked for it; the same request is done once.
         most_s: the longest it may be held.
         once: a request that was done is not done again; else it is, for what follows needs it.
-        input: run config, partition and tags: what another run needs to do it again.
+        input: run config and tags: what another run needs to do it again.
     """
 
     job: str
@@ -72,9 +72,14 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Work that is not to be done by who asked, and why, for people."""
+    """Work that is not to be done by who asked, and why, for people.
+
+    Attributes:
+        lost: what was found to be lost with its worker meanwhile.
+    """
 
     reason: str
+    lost: "Lost | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +115,24 @@ def begin(conn: Connection, asked: Asked) -> Execution | Skipped:
     which = {"job": asked.job, "step": asked.step, "work_key": asked.work_key}
     sql.take_turn(conn, **which)
     live = sql.live(conn, **which)
-    if live is not None and (why := _in_hand(live)):
+    ours = live is not None and not live.lapsed and _is_of(live, asked)
+    if live is not None and not ours and (why := _in_hand(live)):
         return Skipped(why)
-    lost = _lose(conn, live) if live is not None and live.state == "running" else None
+    held = live is not None and live.state == "running"
+    lost = _lose(conn, live) if held and not ours else None
     own = sql.of_request(conn, **which, request=asked.request)
     if own is not None and (why := _settled(own, once=asked.once)):
-        return Skipped(why)
+        return Skipped(why, lost)
     stalls = lost.stalls if lost else live.stalls if live else 0
     if live is not None and (own is None or live.id != own.id):
         sql.supersede(conn, id=live.id)
     row = _open(conn, asked, stalls) if own is None else _again(conn, asked, own)
     return Execution(row.id, row.fence, row.attempt, row.failures, lost)
+
+
+def _is_of(live: Any, asked: Asked) -> bool:
+    """Whether who asks had it in hand: how that ended could not be recorded."""
+    return bool((live.run_id, live.request) == (asked.run_id, asked.request))
 
 
 def _in_hand(live: Any) -> str | None:
@@ -164,10 +176,18 @@ def _open(conn: Connection, asked: Asked, stalls: int) -> Any:
 
 
 def _again(conn: Connection, asked: Asked, own: Any) -> Any:
-    """The next attempt of a request; what was done before begins anew."""
-    waiting = own.state == "waiting"
-    counted = {"attempt": own.attempt + 1, "failures": own.failures, "stalls": own.stalls}
-    return sql.begin_again(conn, id=own.id, **(counted if waiting else _ANEW), **_by(asked))
+    """The next attempt of a request; what was done before begins anew.
+
+    What a run still has in hand and asks for again ended without that being recorded.
+    """
+    unrecorded = int(own.state == "running")
+    counted = {
+        "attempt": own.attempt + 1,
+        "failures": own.failures + unrecorded,
+        "stalls": own.stalls,
+    }
+    live = own.state in {"running", "waiting"}
+    return sql.begin_again(conn, id=own.id, **(counted if live else _ANEW), **_by(asked))
 
 
 _ANEW = {"attempt": 1, "failures": 0, "stalls": 0}
@@ -177,7 +197,7 @@ def _by(asked: Asked) -> dict[str, Any]:
     return {
         "run_id": asked.run_id,
         "worker": asked.worker,
-        "input": orjson.dumps(kept_fields(asked.input, known=("name",)), default=str).decode(),
+        "input": orjson.dumps(kept_config(asked.input), default=str).decode(),
         "lease_s": asked.lease_s,
         "most_s": asked.most_s,
     }
@@ -235,9 +255,32 @@ def finish(
     count(conn, asked.job, "retried" if state == "waiting" else state, row.seconds)
 
 
-def lose(conn: Connection, most: int) -> list[Lost]:
-    """Free up to `most` of what dead workers held: it waits to be done again, or is given up."""
-    return [_lose(conn, row) for row in sql.lapsed(conn, executions=most)]
+def lapsed(conn: Connection, most: int) -> list[int]:
+    """Ids of up to `most` executions that dead workers hold, the longest first."""
+    return [row.id for row in sql.lapsed(conn, executions=most)]
+
+
+def lose(conn: Connection, execution_id: int) -> Lost | None:
+    """Free what a dead worker holds: it waits to be done again, or is given up.
+
+    None: somebody decides about it now, or has decided.
+    """
+    row = sql.lapsed_one(conn, id=execution_id)
+    return None if row is None else _lose(conn, row)
+
+
+def give_up(conn: Connection, execution_id: int, attempt: int) -> bool:
+    """End work that waits and that nobody will do; False: somebody has begun it meanwhile."""
+    row = sql.give_up(conn, id=execution_id, attempt=attempt, state="failed")
+    if row is not None:
+        count(conn, row.job, "failed", row.seconds)
+    return row is not None
+
+
+def cancel(conn: Connection, execution_id: int, attempt: int) -> None:
+    """End work that waits, and that a person has cancelled."""
+    if (row := sql.give_up(conn, id=execution_id, attempt=attempt, state="cancelled")) is not None:
+        count(conn, row.job, "cancelled", row.seconds)
 
 
 def _lose(conn: Connection, row: Any) -> Lost:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from order_ops.domain.failures import FailureKind
-from order_ops.domain.redaction import kept, kept_fields, kept_or_none
+from order_ops.domain.redaction import kept, kept_config, kept_fields, kept_or_none
 from order_ops.store import alerts
 from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.audit import Actor
@@ -20,6 +20,7 @@ from order_ops.store.queries import columns
 from order_ops.store.queries import letters as sql
 
 _ERROR_TOLD = 3_000
+_OF_ITS_ALERT = frozenset({"critical", "owner"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class DeadLetter:
         holds: what its producer says later about its order's money waits for it.
         replay_of: the letter whose replay failed and opened this one.
         correlation_id: of the event, or the run itself.
+        owner: who is asked about it; none: whoever the kind of its alert says.
     """
 
     origin: Literal["event", "run"]
@@ -52,6 +54,7 @@ class DeadLetter:
     holds: bool = False
     replay_of: int | None = None
     correlation_id: str | None = None
+    owner: str | None = None
 
 
 def add_dead_letters(conn: Connection, letters: Sequence[DeadLetter]) -> None:
@@ -59,23 +62,21 @@ def add_dead_letters(conn: Connection, letters: Sequence[DeadLetter]) -> None:
     if not letters:
         return
     letters = [_kept(letter) for letter in letters]
-    names = [name for name in DeadLetter.__dataclass_fields__ if name != "critical"]
-    sql.add_dead_letters(conn, **columns(letters, *names))
-    raise_alerts(conn, [_alert(letter) for letter in letters])
-
-
-_NOT_PERSONAL = ("name",)
-"""In the config of a run it is an event's or a job's."""
+    names = [name for name in DeadLetter.__dataclass_fields__ if name not in _OF_ITS_ALERT]
+    added = {tuple(row) for row in sql.add_dead_letters(conn, **columns(letters, *names))}
+    news = [letter for letter in letters if (letter.origin, letter.origin_id) in added]
+    raise_alerts(conn, [_alert(letter) for letter in news])
 
 
 def _kept(letter: DeadLetter) -> DeadLetter:
     """A letter as it may be stored; its payload is what is replayed, byte for byte."""
+    keep = kept_config if letter.origin == "run" else kept_fields
     return replace(
         letter,
         name=kept(letter.name),
         error=kept(letter.error),
         stack=kept_or_none(letter.stack),
-        headers=kept_fields(letter.headers, _NOT_PERSONAL if letter.origin == "run" else ()),
+        headers=keep(letter.headers),
     )
 
 
@@ -113,6 +114,7 @@ def _alert(letter: DeadLetter) -> Alert:
         order_id=letter.order_id,
         amount_minor=letter.amount_minor,
         currency=letter.currency,
+        owner=letter.owner,
     )
 
 

@@ -29,6 +29,7 @@ messages = _load("messages")
 purge = _load("purge")
 recon = _load("recon")
 executions = _load("executions")
+trace = _load("trace")
 
 
 def columns(rows: Iterable[Any], *names: str) -> dict[str, list[Any]]:

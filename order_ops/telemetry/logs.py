@@ -8,7 +8,7 @@ and nothing sensitive is on any.
 import logging
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import getpid
 from typing import Any
@@ -123,8 +123,13 @@ _OUR_NAMES = frozenset({"name", "document", "address"})
 """A lease, a queue or a file has a name, a socket an address; people's are no fields of lines."""
 
 
+def safe(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a line, nothing sensitive among them."""
+    return redacted_fields(fields, _OUR_NAMES)
+
+
 def _without_secrets(_logger: Any, _method: str, event: Any) -> Any:
-    return redacted_fields(event, _OUR_NAMES)
+    return safe(event)
 
 
 def _in_words(value: object) -> str:

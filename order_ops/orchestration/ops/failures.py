@@ -3,12 +3,14 @@
 The sensor that asks for this does nothing that can fail; all the work is here,
 where it can be retried. Every failed run that has no dead letter yet is
 handled, not only the one that was named: a burst or a lost request loses none.
+It looks back as far as the sensor did: what that found must be found here.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from order_ops.domain.failures import FailureKind
 from order_ops.jobs.catalogue import HANDLE_RUN_FAILURE
@@ -21,16 +23,26 @@ LOOK_BACK = timedelta(days=7)
 _PAGE = 200
 
 
+class HandleConfig(dg.Config):
+    """Since when runs may have failed, ISO 8601; without it, within the last week."""
+
+    since: str | None = None
+
+
 @dg.op(
     pool=HANDLE_RUN_FAILURE.pool,
     description="Writes a dead letter and an alert for every failed run that has none yet.",
 )
-def handle_run_failure(context: dg.OpExecutionContext, order_ops: OrderOps) -> None:
+def handle_run_failure(
+    context: dg.OpExecutionContext, config: HandleConfig, order_ops: OrderOps
+) -> None:
     """See `order_ops.jobs.run_failures`."""
 
     def work(running: Running) -> int:
         handled = 0
-        for page in failed_run_pages(context.instance, datetime.now(UTC) - LOOK_BACK):
+        a_week_ago = datetime.now(UTC) - LOOK_BACK
+        since = datetime.fromisoformat(config.since) if config.since else a_week_ago
+        for page in failed_run_pages(context.instance, since):
             missing = set(unhandled(running.pool, [run.run_id for run in page]))
             failed = [_failed(context.instance, run) for run in page if run.run_id in missing]
             handled += record(running.pool, failed)
@@ -60,13 +72,13 @@ def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun:
         data = steps[0].event_log_entry.dagster_event.step_failure_data
         known = data.user_failure_data.metadata if data.user_failure_data else {}
         category, kind = known.get(CATEGORY), known.get(ERROR_TYPE)
-        error = data.error
+        error = _raised(data.error)
         return FailedRun(
             run_id=run.run_id,
             job=run.job_name,
             error_type=str(kind.value) if kind else (error.cls_name if error else "") or "Error",
-            error=_message(data),
-            stack=error.to_string() if error else None,
+            error=_message(data, error),
+            stack=data.error.to_string() if data.error else None,
             category=FailureKind(str(category.value)) if category else FailureKind.UNKNOWN,
             config=dict(run.run_config),
             tags=dict(run.tags),
@@ -83,9 +95,19 @@ def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun:
     )
 
 
-def _message(data: object) -> str:
+def _raised(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:
+    """What was raised: Dagster wraps it in an error of its own that is the same for every cause."""
+    while error is not None and error.cause is not None and _is_dagsters(error):
+        error = error.cause
+    return error
+
+
+def _is_dagsters(error: SerializableErrorInfo) -> bool:
+    return (error.cls_name or "").startswith("Dagster")
+
+
+def _message(data: object, error: SerializableErrorInfo | None) -> str:
     user = getattr(data, "user_failure_data", None)
-    error = getattr(data, "error", None)
     return (user.description if user and user.description else None) or (
-        error.message.strip() if error else "no message"
+        error.message.strip().removeprefix(f"{error.cls_name}: ") if error else "no message"
     )

@@ -1,4 +1,5 @@
 -- Alerts at their channels: what is due, what was sent, what became of it. Database time.
+-- `notice` is the fence: who was overtaken by another deliverer changes nothing any more.
 
 -- name: add_deliveries!
 -- Alerts that a channel has not heard of; that a channel fails is told by the others. What ended
@@ -72,7 +73,8 @@ LIMIT :deliveries;
 UPDATE ops.alert_delivery AS d SET state = 'sending', step = :step, step_severity = a.severity,
     notice = d.notice + 1, sent_at = now()
 FROM ops.alert AS a
-WHERE d.id = :id AND a.id = d.alert_id AND d.state IN ('waiting', 'told') RETURNING d.notice;
+WHERE d.id = :id AND d.notice = :notice AND a.id = d.alert_id AND d.state IN ('waiting', 'told')
+RETURNING d.notice;
 
 -- name: subject^
 -- An alert as it is to be told; of dead letters, the money and orders of those not dealt with.
@@ -94,7 +96,7 @@ LEFT JOIN LATERAL (
 ) AS letters ON starts_with(a.dedupe_key, 'dead_letter:')
 WHERE a.id = :id;
 
--- name: told!
+-- name: told$
 UPDATE ops.alert_delivery SET
     state = CASE WHEN step = 'end' THEN 'ended' ELSE 'told' END,
     ref = coalesce(ref, :ref), attempts = 0, next_at = now(), last_error = :note,
@@ -103,7 +105,8 @@ UPDATE ops.alert_delivery SET
     told_version = :version,
     told_severity = CASE WHEN step = 'refresh' THEN told_severity ELSE step_severity END,
     escalated_at = CASE WHEN step = 'escalate' THEN now() ELSE escalated_at END
-WHERE id = :id AND state = 'sending';
+WHERE id = :id AND notice = :notice AND state = 'sending'
+RETURNING step;
 
 -- name: note_escalation!
 UPDATE ops.alert SET escalated_at = now() WHERE id = :id AND escalated_at IS NULL;
@@ -114,13 +117,13 @@ UPDATE ops.alert_delivery SET
     state = CASE WHEN delivered_at IS NULL THEN 'waiting' ELSE 'told' END,
     attempts = attempts + :failures, last_error = coalesce(:error, last_error),
     next_at = now() + make_interval(secs => :seconds)
-WHERE id = :id AND state = 'sending';
+WHERE id = :id AND notice = :notice AND state = 'sending';
 
 -- name: unknown!
 -- It may be there: somebody looks, after a while.
 UPDATE ops.alert_delivery SET attempts = attempts + 1, last_error = :error,
     next_at = now() + make_interval(secs => :seconds)
-WHERE id = :id AND state = 'sending';
+WHERE id = :id AND notice = :notice AND state = 'sending';
 
 -- name: skip!
 UPDATE ops.alert_delivery SET state = 'skipped', reason = :reason

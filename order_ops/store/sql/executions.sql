@@ -68,10 +68,14 @@ WHERE id = :id AND fence = :fence AND state = 'running' AND lease_until >= clock
 RETURNING extract(epoch FROM clock_timestamp() - started_at)::float8 AS seconds;
 
 -- name: lapsed
--- Executions whose lease has passed, locked; those that somebody decides about now are left.
+-- Executions whose lease has passed.
+SELECT id FROM ops.job_execution WHERE state = 'running' AND lease_until < now()
+ORDER BY lease_until LIMIT :executions;
+
+-- name: lapsed_one^
+-- One of them, locked; one that somebody decides about now is left.
 SELECT *, extract(epoch FROM now() - started_at)::float8 AS seconds FROM ops.job_execution
-WHERE state = 'running' AND lease_until < now()
-ORDER BY lease_until LIMIT :executions FOR UPDATE SKIP LOCKED;
+WHERE id = :id AND state = 'running' AND lease_until < now() FOR UPDATE SKIP LOCKED;
 
 -- name: lose!
 -- It was lost with its worker: done again, or given up.
@@ -82,16 +86,13 @@ UPDATE ops.job_execution SET state = :state, stalls = :stalls, fence = fence + 1
 WHERE id = :id;
 
 -- name: due_again
-SELECT id, job, request, attempt, stalls, run_id, error, input FROM ops.job_execution
+SELECT id, job, step, request, attempt, stalls, run_id, error, input FROM ops.job_execution
 WHERE state = 'waiting' AND again_at <= now() ORDER BY again_at LIMIT :executions;
 
--- name: is_due_again$
-SELECT EXISTS (SELECT 1 FROM ops.job_execution WHERE state = 'waiting' AND again_at <= now());
-
--- name: give_up$
-UPDATE ops.job_execution SET state = 'failed', again_at = NULL, ended_at = now()
+-- name: give_up^
+UPDATE ops.job_execution SET state = :state, again_at = NULL, ended_at = now()
 WHERE id = :id AND attempt = :attempt AND state = 'waiting'
-RETURNING id;
+RETURNING job, extract(epoch FROM now() - started_at)::float8 AS seconds;
 
 -- name: is_live$
 -- Whether anybody has work of a job in hand.
@@ -129,23 +130,37 @@ SELECT job, count(*) AS executions, extract(epoch FROM min(started_at))::float8 
 FROM ops.job_execution WHERE state = 'running' AND lease_until >= now() GROUP BY job ORDER BY job;
 
 -- name: left_alone
--- Runs whose work was lost with its worker or taken over, and runs that had work in hand and have
--- had none for so long. Work that waits to be tried again in its run counts as in hand.
-SELECT run FROM ops.job_execution, unnest(run_ids) AS run
-WHERE run_ids && :run_ids::text[] AND run = ANY (:run_ids::text[])
-GROUP BY run
-HAVING bool_or(run_id <> run
-        OR (state <> 'running' AND error_type IN ('Stalled', 'TimedOut')))
-    OR NOT bool_or((state = 'running' AND lease_until >= now())
-            OR (state = 'waiting' AND again_at > now()))
-        AND max(greatest(heartbeat_at, ended_at)) < now() - make_interval(secs => :older_s);
+-- Runs whose work was lost with its worker, whoever has it now, and runs that had work in hand and
+-- have had none for so long. Work that waits to be tried again in its run counts as in hand; a run
+-- that has any is alive.
+WITH work AS (
+    SELECT run, started_at, heartbeat_at, ended_at, run_id = run AS own,
+        stalls > 0 AND run_id <> run
+            OR state <> 'running' AND error_type IN ('Stalled', 'TimedOut') AS lost,
+        run_id = run AND (state = 'running' AND lease_until >= now()
+            OR state = 'waiting' AND again_at > now()
+                AND error_type NOT IN ('Stalled', 'TimedOut')) AS in_hand
+    FROM ops.job_execution, unnest(run_ids) AS run
+    WHERE run_ids && :run_ids::text[] AND run = ANY (:run_ids::text[])
+)
+SELECT run FROM work GROUP BY run
+HAVING NOT bool_or(COALESCE(in_hand, false)) AND (bool_or(COALESCE(lost, false))
+    OR COALESCE(max(greatest(heartbeat_at, ended_at)) FILTER (WHERE own), max(started_at))
+        < now() - make_interval(secs => :older_s));
+
+-- name: never_begun
+-- Those of the runs that have never had any work in hand.
+SELECT run FROM unnest(:run_ids::text[]) AS run
+WHERE NOT EXISTS (SELECT 1 FROM ops.job_execution WHERE run_ids @> ARRAY[run]);
 
 -- name: withheld
 -- Failed runs whose work is still to be done again, or was taken over by another run: what
--- becomes of it is told when it is known.
-SELECT DISTINCT run FROM ops.job_execution, unnest(run_ids) AS run
+-- becomes of it is told when it is known. A run that could not do a part of it is told of.
+SELECT run FROM ops.job_execution, unnest(run_ids) AS run
 WHERE run_ids && :run_ids::text[] AND run = ANY (:run_ids::text[])
-    AND (run_id <> run OR state IN ('running', 'waiting', 'superseded'));
+GROUP BY run
+HAVING bool_or(run_id <> run OR state IN ('running', 'waiting', 'superseded'))
+    AND NOT bool_or(run_id = run AND state = 'failed');
 
 -- name: end_sessions
 -- The database sessions of a process, but for the one that asks.
@@ -157,10 +172,12 @@ SELECT count(*) FROM pg_stat_activity
 WHERE application_name = :name AND pid <> pg_backend_pid() AND datname = current_database();
 
 -- name: beat!
-INSERT INTO ops.beat AS known (name, instance, every_s) VALUES (:name, :instance, :every_s)
+INSERT INTO ops.beat (name, instance, every_s) VALUES (:name, :instance, :every_s)
 ON CONFLICT (name) DO UPDATE SET at = now(), instance = excluded.instance,
-    every_s = excluded.every_s,
-    since = CASE WHEN known.instance = excluded.instance THEN known.since ELSE now() END;
+    every_s = excluded.every_s;
+
+-- name: end_beat!
+DELETE FROM ops.beat WHERE name = :name AND instance = :instance;
 
 -- name: expect!
 -- What should be beating has its time from now on, and is overdue after it.

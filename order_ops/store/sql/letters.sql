@@ -1,7 +1,8 @@
 -- Dead letters: events and runs that could not be done, until a person has dealt with them.
 -- States: open; replaying (a run that is to be launched again); replayed; discarded.
 
--- name: add_dead_letters!
+-- name: add_dead_letters
+-- Those that were not known before.
 INSERT INTO ops.dead_letter (origin, origin_id, tenant_id, order_id, name, payload, headers,
     category, error, stack, attempts, fingerprint, correlation_id, amount_minor, currency, holds,
     replay_of)
@@ -14,7 +15,8 @@ FROM unnest(:origin::text[], :origin_id::text[], :tenant_id::text[], :order_id::
     :correlation_id::text[], :amount_minor::bigint[], :currency::text[], :holds::bool[], :replay_of::bigint[])
     AS given(origin, origin_id, tenant_id, order_id, name, payload, headers, category, error,
         stack, attempts, fingerprint, correlation_id, amount_minor, currency, holds, replay_of)
-ON CONFLICT (origin, origin_id, replay_of) DO NOTHING;
+ON CONFLICT (origin, origin_id, replay_of) DO NOTHING
+RETURNING origin, origin_id;
 
 -- name: handled_failures
 SELECT origin_id FROM ops.dead_letter WHERE origin = 'run' AND origin_id = ANY (:run_ids::text[]);

@@ -105,10 +105,12 @@ SELECT id FROM ops.job_execution WHERE job = ANY (:jobs::text[]) AND ended_at IS
 ORDER BY id DESC OFFSET :keep - 1 LIMIT 1;
 
 -- name: delete_executions^
--- What failed stays until its dead letter is dealt with.
+-- What failed stays until its dead letter is dealt with; what says that a failed run's work was
+-- done by another, for as long as such a run is looked for.
 WITH old AS (
     SELECT id FROM ops.job_execution
     WHERE job = ANY (:jobs::text[]) AND ended_at < :older AND id < :newest AND id > :after
+        AND (ended_at < :looked_for OR state <> 'superseded' AND cardinality(run_ids) = 1)
         AND (state <> 'failed' OR EXISTS (
             SELECT 1 FROM ops.dead_letter
             WHERE origin = 'run' AND origin_id = job_execution.run_id
@@ -120,14 +122,15 @@ SELECT count(*) AS rows, max(id) AS last FROM old;
 
 -- name: unreviewed_runs
 -- Of failed runs, those whose dead letter is not dealt with, or not written yet; one whose work
--- another run has done has none.
+-- another run has done, or a later request, has none.
 SELECT run_id FROM unnest(:run_ids::text[]) AS failed(run_id)
 WHERE NOT EXISTS (
     SELECT 1 FROM ops.dead_letter WHERE origin = 'run' AND origin_id = failed.run_id
-) AND NOT EXISTS (
-    SELECT 1 FROM ops.job_execution
-    WHERE run_ids && ARRAY[failed.run_id] AND job_execution.run_id <> failed.run_id
-) OR EXISTS (
+) AND NOT COALESCE((
+    SELECT bool_or(job_execution.run_id <> failed.run_id OR state = 'superseded')
+        AND NOT bool_or(job_execution.run_id = failed.run_id AND state = 'failed')
+    FROM ops.job_execution WHERE run_ids && ARRAY[failed.run_id]
+), false) OR EXISTS (
     SELECT 1 FROM ops.dead_letter
     WHERE origin = 'run' AND origin_id = failed.run_id AND state IN ('open', 'replaying')
 );

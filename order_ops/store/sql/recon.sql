@@ -16,7 +16,7 @@ JOIN unnest(:account::text[], :first_day::date[], :last_closed::date[])
 WHERE d.generation > d.done_generation
     AND (d.requested_at IS NULL OR d.requested_at < now() - make_interval(secs => :again_s))
     AND d.requests < :requests
-ORDER BY d.day, d.account LIMIT :days;
+ORDER BY d.day, d.account LIMIT :days FOR UPDATE OF d SKIP LOCKED;
 
 -- name: mark_requested!
 UPDATE recon.day d SET requested_at = now(), requests = requests + 1

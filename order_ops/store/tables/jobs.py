@@ -93,7 +93,6 @@ beat = Table(
     Column("name", Text, primary_key=True),
     words("instance"),
     moment("at", now=True),
-    moment("since", now=True),
     Column("every_s", Double, nullable=False),
     comment="When each process, schedule and sensor was last alive, and how often it should be.",
     schema="ops",

@@ -59,7 +59,8 @@ def build(notice: Notice, links: Links) -> Message:
 def plain_only(notice: Notice) -> Message:
     """A notice in plain words, for when Slack refuses its blocks."""
     one = notice.subject
-    lines = [f"{one.severity}: {one.title}", _facts(one), why(notice), state(one)]
+    about = f"alert {one.name}"
+    lines = [f"{one.severity}: {one.title}", _facts(one), about, why(notice), state(one)]
     text = "\n".join(escaped(line) for line in lines if line)
     return Message(cut(text, TEXT), [], [])
 
@@ -119,7 +120,8 @@ def _fields(one: Subject) -> Block:
         "Order" if one.order_count <= 1 else f"Orders ({one.order_count})": orders,
         "Tenant": one.tenant_id or "",
         "Attempt": "" if one.attempt is None else str(one.attempt),
-        "Alert": f"{one.id} {one.dedupe_key}",
+        "Correlation": one.correlation_id or "",
+        "Alert": one.name,
     }
     fields = [
         {"type": "mrkdwn", "text": f"*{name}*\n{cut(escaped(text), FIELD - 100)}"}
