@@ -7,6 +7,7 @@ from typing import Any
 from order_ops.domain.messages import Message
 from order_ops.mapping import Mapping, load_mapping
 
+PRODUCER = "order-service"
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
 
 
@@ -66,3 +67,9 @@ def acting(mode: str = "automatic") -> Mapping:
         for account in bundled.accounts
     ]
     return bundled.model_copy(update={"accounts": accounts})
+
+
+def numbered(*numbers: int) -> list[Message]:
+    """order.created of as many orders, with these numbers of its producer."""
+    """Messages of one producer that counts over all of its orders."""
+    return [message("order.created", f"o{n}", n, total_minor=1, currency="BRL") for n in numbers]

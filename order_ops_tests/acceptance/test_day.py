@@ -36,6 +36,9 @@ LAUNCH = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfi
   __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 BACKFILL = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
   ... on PartitionBackfill { status numPartitions } } }"""
+TAGS = """query($id: String!) {
+  runsOrError(filter: {tags: [{key: "dagster/backfill", value: $id}]}) {
+    ... on Runs { results { tags { key value } } } } }"""
 MATERIALISED = """{ assetNodeOrError(assetKey: {path: ["payment_matches"]}) { ... on AssetNode {
   latestMaterializationByPartition(partitions: ["shop-cards|2026-03-10"]) { runId } } } }"""
 DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
@@ -167,6 +170,12 @@ def test_a_backfill_from_the_ui_and_one_from_the_command_line(system: System) ->
 
     wait_until(ended, 180, "the backfill")
     assert ended() == "COMPLETED_SUCCESS"
+    runs = system.ask(TAGS, id=launched["backfillId"])["runsOrError"]["results"]
+    tags = [{tag["key"]: tag["value"] for tag in run["tags"]} for run in runs]
+    # the button knows nothing of the job: the queue itself says how urgent it is, and whose
+    queued = {"dagster/priority": "60", "order_ops/tenant": "shop", "owner": "finance-operations"}
+    assert len(tags) >= len(wanted)
+    assert all(queued.items() <= one.items() for one in tags), tags
     more = "shop-cards|2026-02-03,shop-boleto|2026-02-03"
     system.run(
         "dagster", "job", "backfill", "-w", "workspace.yaml", "-j", "reconcile_payments_job",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from order_ops_tests.faults.dagster_system import Dagster
+from order_ops_tests.faults.launching import Launcher, launching
 from order_ops_tests.faults.servers import Servers, running_servers
 from order_ops_tests.faults.system import System, running_system
 
@@ -42,4 +44,23 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
 @pytest.fixture
 def system(servers: Servers, seed: int, tmp_path: Path) -> Iterator[System]:
     with running_system(servers, tmp_path, seed) as made:
+        yield made
+
+
+@pytest.fixture
+def dagster(system: System, servers: Servers) -> Iterator[Dagster]:
+    """Dagster around the system, with nothing started yet."""
+    with servers.postgres.database(template="template1") as storage:
+        made = Dagster(system, storage)
+        try:
+            yield made
+        finally:
+            system.close()
+
+
+@pytest.fixture
+def launcher(dagster: Dagster) -> Iterator[Launcher]:
+    """A code server, and who launches runs on it."""
+    dagster.start_code_server()
+    with launching(dagster) as made:
         yield made

@@ -10,6 +10,7 @@ import re
 import signal
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -18,7 +19,7 @@ from order_ops.devstack import processes
 from order_ops.devstack.processes import LOOPBACK
 from order_ops.devstack.services import checkout_root
 from order_ops.devstack.waiting import wait_until
-from order_ops.settings import CODE_SERVER_PORT, DAGSTER_POSTGRES_URL, METRICS_PORT
+from order_ops.settings import CODE_SERVER_PORT, DAGSTER_POSTGRES_URL
 from order_ops_tests.faults.invariants import Found, violations
 from order_ops_tests.faults.processes import Process, python
 from order_ops_tests.faults.system import System
@@ -38,6 +39,8 @@ class Dagster:
         self.system = system
         self._storage = system.servers.postgres.url(database, "psycopg2")
         self._port = processes.free_port()
+        self.metrics_port = 0
+        """Where the watcher that was started last is scraped."""
         home = system.folder / "dagster"
         home.mkdir()
         text = (checkout_root() / "dagster.yaml").read_text(encoding="utf-8")
@@ -47,6 +50,22 @@ class Dagster:
         assert monitored != text
         (home / "dagster.yaml").write_text(monitored, encoding="utf-8")
         self._home = home
+
+    def at_most(self, runs: int) -> None:
+        """Let daemons that start from now on run no more than so many runs at a time."""
+        config = self._home / "dagster.yaml"
+        text = config.read_text(encoding="utf-8")
+        limited, found = re.subn(r"max_concurrent_runs: \d+", f"max_concurrent_runs: {runs}", text)
+        assert found == 1
+        config.write_text(limited, encoding="utf-8")
+
+    def env(self) -> dict[str, str]:
+        """The variables of a process that runs order_ops' jobs."""
+        return self.system.env() | {
+            "DAGSTER_HOME": str(self._home),
+            DAGSTER_POSTGRES_URL: self._storage,
+            CODE_SERVER_PORT: str(self._port),
+        }
 
     def start_code_server(self) -> Process:
         """Start the code server and wait until it answers."""
@@ -60,9 +79,11 @@ class Dagster:
         """Start a daemon."""
         return self._start("daemon", "dagster._daemon", "run", "-w", "workspace.yaml")
 
-    def start_watcher(self) -> Process:
+    def start_watcher(self, **settings: object) -> Process:
         """Start a watcher that looks after Dagster's runs too."""
-        return self._start("watcher", "order_ops.cli", "watch")
+        self.metrics_port = processes.free_port()
+        told = settings | {"metrics_port": self.metrics_port}
+        return self._start("watcher", "order_ops.cli", "watch", **told)
 
     def kill(self, process: Process) -> list[psutil.Process]:
         """kill -9 a process and everything below it; what was killed."""
@@ -88,6 +109,12 @@ class Dagster:
         query = "SELECT run_id FROM runs WHERE pipeline_name = %s AND status = ANY(%s) ORDER BY id"
         return [row[0] for row in self.rows(query, job, list(statuses))]
 
+    def tagged(self, tag: str, job: str) -> list[tuple[str, ...]]:
+        """Ids of a job's runs that have a tag, with its value."""
+        query = """SELECT run_id, value FROM run_tags JOIN runs USING (run_id)
+            WHERE key = %s AND pipeline_name = %s"""
+        return self.rows(query, tag, job)
+
     def applying(self) -> tuple[str, int]:
         """Wait for a run that holds the workers' lease: its id and its process."""
         found: list[tuple[str, int]] = []
@@ -96,7 +123,7 @@ class Dagster:
 
         def is_applying() -> bool:
             for (run,) in self.system.rows(holder):
-                pid = self._pid(run)
+                pid = self.pid(run)
                 if pid is not None and psutil.pid_exists(pid):
                     found.append((run, pid))
             return bool(found)
@@ -104,7 +131,7 @@ class Dagster:
         wait_until(is_applying, READY_S, "a run that applies events")
         return found[0]
 
-    def rows(self, query: str, *values: object) -> list[tuple[str, ...]]:
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of a query of Dagster's storage."""
         url = self._storage.replace("+psycopg2", "")
         with psycopg.connect(url, autocommit=True, connect_timeout=10) as conn:
@@ -139,19 +166,15 @@ class Dagster:
             *(f"slot {key} is held by run {run}" for key, run in slots),
         ]
 
-    def _pid(self, run: str) -> int | None:
+    def pid(self, run: str) -> int | None:
+        """The process that executes a run, once it has begun to."""
         rows = self.rows("SELECT event FROM event_logs WHERE run_id = %s", run)
         found = [re.search(r"in process \(pid: (\d+)\)", row[0]) for row in rows]
         return next((int(match[1]) for match in found if match), None)
 
-    def _start(self, name: str, *words: str) -> Process:
+    def _start(self, name: str, *words: str, **settings: object) -> Process:
         log = self.system.folder / f"{len(self.system.processes)}-{name}.log"
-        env = self.system.env() | {
-            "DAGSTER_HOME": str(self._home),
-            DAGSTER_POSTGRES_URL: self._storage,
-            CODE_SERVER_PORT: str(self._port),
-            METRICS_PORT: str(processes.free_port()),
-        }
+        env = self.env() | {f"ORDER_OPS_{k.upper()}": str(v) for k, v in settings.items()}
         process = Process(name, python("-m", *words), env, log)
         self.system.processes.append(process)
         return process

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from order_ops.domain.failures import RetryPolicy
-from order_ops.jobs import apply_events, apply_lanes, consume, lane_events
+from order_ops.jobs import apply_events, apply_lanes, consume, keeper, lane_events
 from order_ops.jobs.apply_events import apply_while_due
 from order_ops.jobs.apply_lanes import worker as make_worker
 from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS as JOB
@@ -103,7 +103,11 @@ def _worker_poisoned() -> None:
 
 
 def _worker_stopped_after_claim() -> None:
-    """It sleeps with its claim in hand; whoever finds it so sends SIGCONT."""
+    """It sleeps with its claim in hand; whoever finds it so sends SIGCONT.
+
+    The kernel does not end it when it wakes, as it would: the claim alone is to hold.
+    """
+    _replace(keeper.Keeper, "_kill_in", lambda _: lambda *_: None)
     apply_events._SIDE_BY_SIDE = 1  # another thread could be stopped in a transaction
     honest = apply_events._apply
 

@@ -27,7 +27,7 @@ class Process:
     def __init__(self, name: str, command: list[str], env: dict[str, str], log: Path) -> None:
         self.name = name
         self.log = log
-        foreign = ("ORDER_OPS_", "DAGSTER_")
+        foreign = ("ORDER_OPS_", "DAGSTER_", "GRPC_")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         with log.open("ab") as output:
             self._process = subprocess.Popen(

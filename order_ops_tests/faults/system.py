@@ -53,7 +53,7 @@ class System:
     def start(self, program: str, proxy: Proxy | None = None, **settings: object) -> Process:
         """Start one of the launcher's programs, or a command of `order-ops`, behind the proxies."""
         module = ("order_ops.cli", program)
-        if program not in ("consume", "relay"):
+        if program not in ("consume", "relay", "watch"):
             module = ("order_ops_tests.faults.launcher", program)
         name = f"{len(self.processes)}-{program}"
         env = self.env(proxy) | {f"ORDER_OPS_{k.upper()}": str(v) for k, v in settings.items()}

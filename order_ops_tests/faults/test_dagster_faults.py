@@ -1,32 +1,31 @@
 """Faults of what runs the jobs: a run, the code server, the daemon and the run storage may go."""
 
-from collections.abc import Iterator
-
 import psutil
 import pytest
 
 from order_ops.devstack.processes import wait_gone
 from order_ops.devstack.waiting import wait_until
 from order_ops_tests.faults.dagster_system import JOB, READY_S, Dagster, kill, log_of
-from order_ops_tests.faults.servers import Servers
-from order_ops_tests.faults.system import System
+from order_ops_tests.shop import created, reserved
 
 FREE_S = 60.0
 """What a dead worker held is free within it."""
 LOST = "SELECT state, stalls FROM ops.job_execution WHERE run_id = %s"
+EXPIRE = "expire_orders_job"
+TOGETHER = """SELECT count(*) FROM ops.job_execution one JOIN ops.job_execution other
+    ON one.id < other.id AND one.job = other.job AND one.step = other.step
+        AND one.work_key = other.work_key
+        AND tstzrange(one.started_at, one.ended_at) && tstzrange(other.started_at, other.ended_at)
+"""
+"""Executions of the same work at the same time."""
 STALLS = "SELECT coalesce(sum(executions), 0) FROM ops.job_total WHERE status = 'stalled'"
 
 
 @pytest.fixture
-def dagster(system: System, servers: Servers) -> Iterator[Dagster]:
-    """Everything runs, and a run of Dagster's applies events."""
-    with servers.postgres.database(template="template1") as storage:
-        made = Dagster(system, storage)
-        system.start("consume").wait_said("consumer.consuming")
-        try:
-            yield made
-        finally:
-            system.close()
+def dagster(dagster: Dagster) -> Dagster:
+    """With a consumer, so that a run of Dagster's has events to apply."""
+    dagster.system.start("consume").wait_said("consumer.consuming")
+    return dagster
 
 
 def _publish(dagster: Dagster, orders: int = 40) -> None:
@@ -111,7 +110,7 @@ def test_stopped_past_its_lease(dagster: Dagster) -> None:
 
 
 def test_two_daemons(dagster: Dagster) -> None:
-    """Both ask for runs: one run applies, another finds the lease taken."""
+    """Both ask for runs, and one run at a time applies."""
     dagster.start_code_server()
     daemons = [dagster.start_daemon(), dagster.start_daemon()]
     for _ in range(3):
@@ -122,7 +121,34 @@ def test_two_daemons(dagster: Dagster) -> None:
     for daemon in daemons:
         wait_until(lambda one=daemon: "SensorDaemon" in log_of(one), READY_S, "its sensors")  # type: ignore[misc]
         assert daemon.runs()
+    assert dagster.system.one(TOGETHER) == 0
     dagster.check(failed=[])
+
+
+def test_two_daemons_at_one_tick(dagster: Dagster) -> None:
+    """Each tick's work is done by one run, however many were asked for and launched."""
+    dagster.start_code_server()
+    daemons = [dagster.start_daemon(), dagster.start_daemon()]
+    done = "SELECT count(*) FROM ops.job_execution WHERE job = 'expire_orders_job'"
+    for number in (1, 2):
+        order = f"late{number}"
+        dagster.system.workload.publish([created(order), reserved(order)])
+        wait_until(lambda n=number: dagster.system.one(done) >= n, READY_S, "its tick")  # type: ignore[misc]
+    for daemon in daemons:
+        wait_until(lambda one=daemon: "SchedulerDaemon" in log_of(one), READY_S, "its schedules")  # type: ignore[misc]
+        assert daemon.runs()
+    wait_until(lambda: not dagster.held(), READY_S, "the end of every run")
+    done_by = "SELECT request, run_ids, state, attempt FROM ops.job_execution WHERE job = %s"
+    ticks = {row[0]: row[1:] for row in dagster.system.rows(done_by, EXPIRE)}
+    assert len(ticks) >= 2
+    launched = dagster.tagged("order_ops/request", job=EXPIRE)
+    skipped = dagster.tagged("order_ops/skipped", job=EXPIRE)
+    assert {request for _, request in launched} == set(ticks)
+    for request, ((run,), state, attempt) in ticks.items():
+        assert (state, attempt) == ("done", 1)
+        others = {one for one, asked in launched if asked == request} - {run}
+        assert others <= {one for one, _ in skipped}, f"{request} was done twice"
+    assert set(dagster.runs("SUCCESS", job=EXPIRE)) == {one for one, _ in launched}
 
 
 def test_runs_deleted(dagster: Dagster) -> None:

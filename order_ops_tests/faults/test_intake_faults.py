@@ -15,7 +15,7 @@ from order_ops_tests.faults.proxy import Moment, Proxy
 from order_ops_tests.faults.system import System
 from order_ops_tests.faults.workload import EXCHANGE, Load
 
-DOWN_S = 20.0
+DOWN_S = 60.0
 # A batch's first bytes, then a simple query and its CommandComplete in PostgreSQL's protocol.
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
 BATCH = b"COPY staged_batch"

@@ -88,8 +88,9 @@ class Workload:
         return len(again)
 
     def conflicts(self, count: int) -> list[Message]:
-        """The same ids with other bodies."""
-        chosen = self.random.sample(self.confirmed, count)
+        """The same ids with other bodies, each of another message."""
+        different = list({sent.body: sent for sent in self.confirmed}.values())
+        chosen = self.random.sample(different, count)
         return [
             Message(sent.body.replace(b"{", b'{"changed": true, ', 1), sent.routing_key, {})
             for sent in chosen

@@ -8,7 +8,7 @@ it did not run is worse than none.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,15 @@ from order_ops.domain.messages import Message
 from order_ops.jobs.apply_events import Applied, apply_due_events
 from order_ops.jobs.apply_lanes import Worker
 from order_ops.jobs.consume import store_messages
+from order_ops.jobs.dead_letters import Acted
+from order_ops.jobs.replays import Replayer, replay
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.messaging import topology
 from order_ops.messaging.codec import Codec
 from order_ops.settings import Settings, get_settings
+from order_ops.store import claims
+from order_ops.store.audit import Actor
+from order_ops.store.claims import Claim
 from order_ops.store.engine import engine, transaction
 from order_ops.store.inbox import StageResult
 from order_ops.store.migrate import upgrade
@@ -141,6 +146,13 @@ class Shop:
         """Apply what is due."""
         return apply_due_events(self.worker(run_id))
 
+    def claim(self, run_id: str = "dead") -> Claim:
+        """Claim what is due, as a worker does that then does no more."""
+        with transaction(self.pool) as conn:
+            claim = claims.claim_due(conn, run_id, 100, 45)
+        assert claim is not None
+        return claim
+
     def codec(self) -> Codec:
         """The bundled mapping's codec."""
         return Codec(self.mapping.events, self.settings.message_limit_bytes)
@@ -189,3 +201,16 @@ def defs(shop: Shop) -> dg.Definitions:
     from order_ops.definitions import defs
 
     return defs
+
+
+@pytest.fixture
+def again(shop: Shop) -> Callable[..., Acted]:
+    """Replays one letter, the provider unasked."""
+
+    def run(letter: int, *, dry_run: bool = False) -> Acted:
+        (acted,) = replay(
+            Replayer(shop.worker(), Actor("ana", "asked the shop"), None), [letter], dry_run=dry_run
+        )
+        return acted
+
+    return run

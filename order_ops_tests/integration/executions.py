@@ -7,7 +7,7 @@ from typing import Any
 from order_ops.domain.jobs import Job
 from order_ops.store import executions
 from order_ops.store.engine import transaction
-from order_ops.store.executions import Asked, Execution
+from order_ops.store.executions import Asked, Execution, Lost
 from order_ops_tests.integration.conftest import Shop
 
 
@@ -29,6 +29,13 @@ def begin(shop: Shop, wanted: Asked) -> Execution:
         execution = executions.begin(conn, wanted)
     assert isinstance(execution, Execution), execution
     return execution
+
+
+def lose(shop: Shop) -> list[Lost]:
+    """What is found to be lost, freed."""
+    with transaction(shop.pool) as conn:
+        found = [executions.lose(conn, one) for one in executions.lapsed(conn, 10)]
+    return [lost for lost in found if lost is not None]
 
 
 def let_lease_pass(shop: Shop) -> None:

@@ -1,7 +1,10 @@
 """Several channels, several deliverers: who is told what, and what happens when one fails."""
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -10,11 +13,14 @@ from structlog.testing import capture_logs
 from werkzeug import Request, Response
 
 from order_ops.alerting.apprise_channel import AppriseChannel
-from order_ops.alerting.channels import DeliveryError
+from order_ops.alerting.channels import DeliveryError, Receipt
+from order_ops.alerting.notices import Notice
 from order_ops.alerting.webhook_channel import WebhookChannel
 from order_ops.devstack.waiting import wait_until
 from order_ops.jobs.alert_delivery import LEASE
 from order_ops.store import leases
+from order_ops.store.engine import transaction
+from order_ops.store.queries import deliveries as sql
 from order_ops_tests.integration.alerting import (
     Pager,
     all_are,
@@ -22,6 +28,7 @@ from order_ops_tests.integration.alerting import (
     deliveries,
     ended,
     everywhere,
+    id_of,
     later,
     made,
     raised,
@@ -53,6 +60,7 @@ def test_a_webhook_is_told_the_end_in_a_second_message(shop: Shop, slack: Slack)
     first, second = slack.hooked
     assert first["text"] == "critical: job:x is wrong"
     assert second["text"].startswith("resolved: job:x is wrong. Resolved 20")
+    assert second["text"].endswith(f" Alert {id_of(shop, 'job:x')} job:x")
     assert not second["blocks"]
 
 
@@ -161,6 +169,76 @@ def test_the_other_takes_over(shop: Shop) -> None:
     raised(shop, "job:b")
     settled(other)
     assert (len(first.told), len(second.told)) == (1, 1)
+
+
+@dataclass
+class _Slow(Pager):
+    """What happens while it is asked, and while it is told, is up to the test."""
+
+    meanwhile: Callable[[], object] = lambda: None
+
+    def find(self, notice: Notice, ref: str | None) -> Receipt | None:
+        self.meanwhile()
+        if self.error is not None:
+            raise self.error
+        return None
+
+    def tell(self, notice: Notice, ref: str | None) -> Receipt:
+        self.meanwhile()
+        return super().tell(notice, ref)
+
+
+def _let_lease_pass(shop: Shop) -> None:
+    shop.rows("UPDATE ops.lease SET lease_until = now() - interval '1 s' RETURNING 1")
+
+
+@pytest.mark.parametrize("late", [None, DOWN], ids=["not there", "not known"])
+def test_what_an_overtaken_deliverer_finds_out_late_changes_nothing(
+    shop: Shop, late: DeliveryError | None
+) -> None:
+    """It looked for a message for longer than its lease; another one has sent it again since."""
+    looking, telling, recorded = (threading.Event() for _ in range(3))
+
+    def look() -> None:
+        looking.set()
+        assert telling.wait(30)
+
+    def tell() -> None:
+        telling.set()
+        assert recorded.wait(30)
+
+    asked, heir = _Slow(error=late, meanwhile=look), _Slow()
+    overtaken, active = made(shop, asked), made(shop, heir)
+    raised(shop, "job:a")
+    (due,) = overtaken._due()
+    with transaction(shop.pool) as conn:
+        sql.begin(conn, id=due.id, notice=0, step="open")
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(overtaken.tick)
+        assert looking.wait(30)
+        _let_lease_pass(shop)
+        active.tick()  # nothing is there
+        heir.meanwhile = tell
+        second = threads.submit(active.tick)
+        first.result(30)
+        (row,) = deliveries(shop)
+        assert (row.state, row.notice, row.attempts) == ("sending", 2, 0)
+        recorded.set()
+        second.result(30)
+    settled(active)
+    assert ([n.number for n in heir.told], asked.told) == ([2], [])
+    assert states(shop) == ["told"]
+
+
+def test_what_was_due_before_another_told_it_is_not_told_again(shop: Shop) -> None:
+    """A deliverer slept between its look at what is due and the first call."""
+    slept, active = everywhere(), everywhere()
+    sleeper = made(shop, slept)
+    raised(shop, "job:a")
+    (due,) = sleeper._due()
+    settled(made(shop, active))
+    sleeper._send(due)
+    assert (active.steps, slept.steps) == (["open"], [])
 
 
 def test_what_waits_for_a_channel_that_is_gone_is_forgotten(shop: Shop) -> None:

@@ -22,6 +22,7 @@ from order_ops.devstack.services import prepare_dagster_home
 from order_ops.domain.messages import Message
 from order_ops.jobs.ingest import ingest
 from order_ops.jobs.process_alerts import tell_death
+from order_ops.jobs.staged import Terms
 from order_ops.providers.report import ReportError
 from order_ops.telemetry import logs
 from order_ops_tests.integration.conftest import Shop
@@ -135,7 +136,7 @@ def test_an_error_of_an_event_says_nothing_of_it(
     shop.apply()  # to be tried again, with a note
     assert shop.one("SELECT count(*) FROM intake.inbox WHERE note LIKE 'ValueError%%'") == 2
     shop.rows("UPDATE intake.inbox SET attempts = 99, next_at = now() RETURNING id")
-    monkeypatch.setattr(lane_events.Terms, "__init__", _tried_often(lane_events.Terms.__init__))
+    monkeypatch.setattr(Terms, "__init__", _tried_often(Terms.__init__))
     shop.apply()
     assert shop.one("SELECT count(*) FROM ops.dead_letter WHERE stack LIKE '%%ValueError%%'") == 2
     tell_death(shop.pool, "relay", TEXT + " \ud800 \x00")

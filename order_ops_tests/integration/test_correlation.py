@@ -139,3 +139,4 @@ def test_a_property_that_amqp_cannot_hold_stops_no_relay(shop: Shop, broker_url:
     with _running(Relay(shop.pool, broker_url, shop.mapping.events)):
         published = "SELECT count(published_at) FROM ops.outbox"
         wait_until(lambda: shop.one(published) == 1, 30, "a published message")
+    assert shop.one("SELECT length(correlation_id) FROM ops.outbox") == 100, "it is kept whole"

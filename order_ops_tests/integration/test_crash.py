@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from order_ops.jobs import overdue
+from order_ops.store import beats
 from order_ops_tests.integration.conftest import Shop
 
 IN_A_THREAD = """
@@ -46,6 +48,36 @@ def test_it_logs_alerts_and_exits(shop: Shop, program: str, where: str, status: 
     ((key, title),) = shop.rows("SELECT dedupe_key, title FROM ops.alert")
     assert key == "process:consumer:died"
     assert title == f"consumer has died: {where}: ZeroDivisionError: division by zero"
+
+
+BEATING = """
+from order_ops.cli.base import pool
+from order_ops.cli.system import _run_process
+from order_ops.store import beats
+
+def run():
+    beats.beat(pool(), "process:consumer", 15.0)
+    print(1 / {divisor})
+
+_run_process("consumer", run, lambda: None)
+"""
+
+
+@pytest.mark.parametrize(("divisor", "missed"), [(1, False), (0, True)], ids=["in order", "dead"])
+def test_it_is_missed_when_it_did_not_end_in_order(
+    shop: Shop, divisor: int, *, missed: bool
+) -> None:
+    program = BEATING.format(divisor=divisor)
+    subprocess.run([sys.executable, "-c", program], env=os.environ, check=False, timeout=60)
+    shop.rows("UPDATE ops.beat SET at = now() - interval '1 day' RETURNING 1")
+    assert overdue.check(shop.pool, {}) == (["process:consumer"] if missed else [])
+
+
+def test_the_end_of_one_is_not_the_end_of_another_of_its_name(shop: Shop) -> None:
+    beats.beat(shop.pool, "process:consumer", 15.0)
+    shop.rows("UPDATE ops.beat SET instance = 'elsewhere:1' RETURNING 1")
+    beats.end(shop.pool, "process:consumer")
+    assert shop.one("SELECT name FROM ops.beat") == "process:consumer"
 
 
 def test_its_next_start_ends_the_alert(shop: Shop) -> None:

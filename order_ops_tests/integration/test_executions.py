@@ -9,11 +9,14 @@ import pytest
 from order_ops.domain.jobs import STALLS
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
 from order_ops.jobs.catalogue import RECONCILE_PAYMENTS
+from order_ops.jobs.run_failures import unhandled
+from order_ops.jobs.runtime import perform
 from order_ops.store import executions
 from order_ops.store.engine import guarded, transaction
 from order_ops.store.executions import Asked, Ended, Execution, Failed, LeaseLost, Skipped
+from order_ops.store.queries import executions as sql
 from order_ops_tests.integration.conftest import Shop
-from order_ops_tests.integration.executions import asked, begin, let_lease_pass
+from order_ops_tests.integration.executions import asked, begin, let_lease_pass, lose
 
 TICK = asked(JOB, "tick-run", request="tick 1")
 
@@ -66,6 +69,8 @@ def test_twenty_at_once_are_one_execution(shop: Shop) -> None:
 def test_other_partitions_are_other_work(shop: Shop) -> None:
     begin(shop, asked(RECONCILE_PAYMENTS, work_key="shop-cards|2026-03-10"))
     begin(shop, asked(RECONCILE_PAYMENTS, work_key="shop-cards|2026-03-11"))
+    in_hand = "SELECT work_key FROM ops.job_execution WHERE state = 'running' ORDER BY id"
+    assert shop.rows(in_hand) == [("shop-cards|2026-03-10",), ("shop-cards|2026-03-11",)]
 
 
 def test_what_a_dead_worker_had_is_taken_over_and_its_loss_counted(shop: Shop) -> None:
@@ -120,8 +125,7 @@ def test_three_losses_are_done_again_and_the_fourth_is_given_up(shop: Shop) -> N
     begin(shop, TICK)
     for loss in range(1, STALLS + 2):
         let_lease_pass(shop)
-        with transaction(shop.pool) as conn:
-            (lost,) = executions.lose(conn, 10)
+        (lost,) = lose(shop)
         assert (lost.stalls, lost.given_up) == (loss, loss == STALLS + 1)
         if not lost.given_up:
             begin(shop, TICK)
@@ -134,8 +138,7 @@ def test_losses_of_the_same_work_add_up_over_requests(shop: Shop) -> None:
     for tick in range(STALLS + 1):
         begin(shop, replace(TICK, request=f"tick {tick}"))
         let_lease_pass(shop)
-    with transaction(shop.pool) as conn:
-        (lost,) = executions.lose(conn, 10)
+    (lost,) = lose(shop)
     assert lost.given_up
     states = dict(shop.rows("SELECT request, state FROM ops.job_execution"))
     assert states["tick 0"] == "superseded"
@@ -173,6 +176,59 @@ def test_failures_are_counted_apart_from_losses(shop: Shop) -> None:
     let_lease_pass(shop)
     third = begin(shop, TICK)
     assert (third.attempt, third.failures) == (3, 1)
+
+
+DAY = "shop-cards|2026-03-10"
+
+
+def _of_day(run_id: str, step: str) -> Asked:
+    """A step of a day's run; its inputs are made again by each run that needs them."""
+    once = step == "reconcile_payments"
+    made = {"step": step, "work_key": DAY, "request": f"day {DAY}:1.0", "once": once}
+    return asked(RECONCILE_PAYMENTS, run_id, **made)
+
+
+def _do(shop: Shop, run_id: str, step: str, state: Ended = "done") -> None:
+    wanted = _of_day(run_id, step)
+    _end(shop, wanted, begin(shop, wanted), state)
+
+
+def test_a_failure_is_told_though_another_run_of_its_request_did_a_part_again(shop: Shop) -> None:
+    _do(shop, "A", "provider_transactions")
+    _do(shop, "A", "reconcile_payments", "failed")
+    assert unhandled(shop.pool, ["A"]) == ["A"]
+    _do(shop, "B", "provider_transactions")
+    assert "run A could not do it" in _reason(shop, _of_day("B", "reconcile_payments"))
+    assert unhandled(shop.pool, ["A"]) == ["A"]
+
+
+def _left_alone(shop: Shop, *run_ids: str) -> list[str]:
+    with transaction(shop.pool) as conn:
+        return [row.run for row in sql.left_alone(conn, run_ids=list(run_ids), older_s=60)]
+
+
+def test_a_run_that_has_work_in_hand_is_alive_whoever_does_its_other_steps_again(
+    shop: Shop,
+) -> None:
+    _do(shop, "A", "provider_transactions")
+    begin(shop, _of_day("A", "reconcile_payments"))
+    _do(shop, "B", "provider_transactions")
+    assert _left_alone(shop, "A", "B") == []
+    let_lease_pass(shop)
+    assert _left_alone(shop, "A", "B") == [], "its lease may yet be found by who sweeps"
+    lose(shop)
+    assert _left_alone(shop, "A", "B") == ["A"]
+    begin(shop, _of_day("B", "reconcile_payments"))
+    assert _left_alone(shop, "A", "B") == ["A"], "and so it is when another has its work"
+
+
+def test_a_loss_that_is_found_by_who_has_nothing_to_do_is_told_too(shop: Shop) -> None:
+    _end(shop, TICK, begin(shop, TICK))
+    begin(shop, asked(JOB, "lost"))
+    let_lease_pass(shop)
+    skipped = perform(shop.pool, JOB, replace(TICK, run_id="twin"), lambda _: None)
+    assert isinstance(skipped, Skipped)
+    assert shop.one("SELECT detail ->> 'run_id' FROM ops.alert") == "lost"
 
 
 def test_one_of_ten_fails_and_the_ledger_says_a_tenth(shop: Shop) -> None:

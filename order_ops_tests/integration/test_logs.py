@@ -113,3 +113,4 @@ def test_every_line_of_a_run_is_json_with_its_job_and_run(
         "apply_order_events_job",
     )
     assert (dead["order"], dead["correlation_id"]) == ("o1", "order-service-o1-1")
+    assert dead["execution_id"] == shop.one("SELECT id FROM ops.job_execution")

@@ -1,6 +1,7 @@
 """Performing work: its end on record, whatever it is, and what people hear of it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import psycopg
@@ -10,6 +11,7 @@ from order_ops.domain.failures import ClassifiedError, FailureKind
 from order_ops.jobs import runtime
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
 from order_ops.jobs.keeper import Clock
+from order_ops.jobs.run_failures import unhandled
 from order_ops.jobs.runtime import Running, WorkFailed, perform
 from order_ops.store.engine import transaction
 from order_ops.store.executions import LeaseLost, Skipped
@@ -23,7 +25,7 @@ def _perform(shop: Shop, work: Any, run_id: str = "run-1", **more: Any) -> Any:
 
 
 def _raise(error: BaseException) -> Any:
-    def work(_: Running) -> NoReturn:
+    def work(*_: Any, **__: Any) -> NoReturn:
         raise error
 
     return work
@@ -109,11 +111,63 @@ def test_work_that_ends_too_late_is_not_done(shop: Shop) -> None:
         _perform(shop, lambda _: let_lease_pass(shop))
 
 
-def test_a_run_that_is_asked_to_end_hands_back_what_it_had(shop: Shop) -> None:
+def test_what_a_process_that_is_asked_to_end_had_in_hand_is_done_again(shop: Shop) -> None:
+    """As by a deployment: nobody has cancelled the run."""
     with pytest.raises(KeyboardInterrupt):
         _perform(shop, _raise(KeyboardInterrupt()))
-    assert _execution(shop).state == "cancelled"
+    assert _execution(shop).state == "waiting"
+    assert _execution(shop).again_at - datetime.now(UTC) < timedelta(seconds=5)
+    assert unhandled(shop.pool, ["run-1"]) == []
     assert _perform(shop, lambda _: "done") == "done"
+
+
+def test_what_a_person_cancels_is_not_done_again(shop: Shop) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _perform(shop, _raise(KeyboardInterrupt()), is_cancelled=lambda: True)
+    assert _execution(shop).state == "cancelled"
+
+
+def test_work_is_done_again_rather_than_not_at_all(shop: Shop) -> None:
+    """Whether it was cancelled cannot be asked."""
+    with pytest.raises(KeyboardInterrupt):
+        _perform(shop, _raise(KeyboardInterrupt()), is_cancelled=lambda: 1 // 0 == 0)
+    assert _execution(shop).state == "waiting"
+
+
+def test_work_that_cannot_be_begun_is_tried_again_as_its_job_declares(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, stumbles = runtime.executions.begin, [psycopg.OperationalError("starting up")]
+
+    def stumbling(*args: Any) -> Any:
+        if stumbles:
+            raise stumbles.pop()
+        return begin(*args)
+
+    monkeypatch.setattr(runtime.executions, "begin", stumbling)
+    assert _perform(shop, lambda _: "done") == "done", "it was soon there again"
+    monkeypatch.setattr(runtime.executions, "begin", _raise(psycopg.OperationalError("away")))
+    with pytest.raises(WorkFailed) as failed:
+        _perform(shop, lambda _: "done", run_id="run-2")
+    assert failed.value.kind is FailureKind.TRANSIENT
+    assert failed.value.again_s is not None
+    assert failed.value.attempts == JOB.retries[FailureKind.TRANSIENT].attempts
+
+
+def test_an_end_that_was_not_recorded_does_not_keep_a_runs_own_retry_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = runtime.executions.finish
+    monkeypatch.setattr(runtime.executions, "finish", _raise(psycopg.OperationalError("away")))
+    with pytest.raises(WorkFailed):
+        _perform(shop, lambda _: None)
+    assert _execution(shop).state == "running"
+    monkeypatch.setattr(runtime.executions, "finish", finish)
+    assert isinstance(_perform(shop, lambda _: None, run_id="another"), Skipped)
+    assert _perform(shop, lambda _: "done") == "done"
+    row = _execution(shop)
+    assert (row.state, row.attempt, row.failures, row.stalls) == ("done", 2, 1, 0)
+    assert shop.rows("SELECT 1 FROM ops.alert") == [], "no worker was lost"
 
 
 def test_an_end_is_recorded_though_the_database_stumbles(
@@ -155,10 +209,10 @@ def test_slow_work_is_told_of_while_it_goes_on(shop: Shop) -> None:
 
     def work(_: Running) -> None:
         while not seen:
-            seen.extend(shop.rows("SELECT severity, title FROM ops.alert"))
+            seen.extend(shop.rows("SELECT severity, title, detail FROM ops.alert"))
 
     perform(shop.pool, slow, asked(slow), work, clock=Clock(lease_s=30))
-    ((severity, title),) = seen
-    assert severity == "warning"
+    ((severity, title, detail),) = seen
+    assert (severity, detail["run_id"]) == ("warning", "run-1")
     assert title == "expire_orders_job has taken 80% of its timeout of 2 s"
     assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 0

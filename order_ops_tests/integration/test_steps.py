@@ -38,14 +38,13 @@ def _run(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, **more: A
 @pytest.fixture
 def in_steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
     """Put something in the place of what a step does; retries wait for nothing."""
-    honest = runtime._done
+    honest = runtime.perform
 
     def replaced(step: str, work: Any) -> None:
-        def done(pool: Any, job: Any, running: Any, real: Any, *more: Any, **named: Any) -> Any:
-            chosen = work if running.asked.step == step else real
-            return honest(pool, job, running, chosen, *more, **named)
+        def perform(pool: Any, job: Any, asked: Any, real: Any, **named: Any) -> Any:
+            return honest(pool, job, asked, work if asked.step == step else real, **named)
 
-        monkeypatch.setattr(runtime, "_done", done)
+        monkeypatch.setattr("order_ops.orchestration.performing.perform", perform)
 
     policy = "order_ops.domain.failures.RetryPolicy.delay_s"
     monkeypatch.setattr(policy, lambda *_: 0.0)

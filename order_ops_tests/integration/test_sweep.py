@@ -1,19 +1,24 @@
 """What dead workers held: freed, told, done again or given up; and their runs ended in Dagster."""
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
+import pytest
 
+from order_ops.devstack.waiting import wait_until
 from order_ops.domain.jobs import STALLS
-from order_ops.jobs import again
+from order_ops.jobs import job_alerts
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
+from order_ops.jobs.keeper import Clock
 from order_ops.jobs.run_failures import unhandled
+from order_ops.jobs.runtime import Running, WorkFailed, perform
 from order_ops.jobs.sweep import LEFT_ALONE_S, end_runs, sweep
 from order_ops.orchestration.run_storage import StoredRuns
 from order_ops.store import executions
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
-from order_ops_tests.integration.dagster_runs import run, tick
+from order_ops_tests.integration.dagster_runs import run
 from order_ops_tests.integration.executions import asked, begin, let_lease_pass
 
 
@@ -55,6 +60,65 @@ def test_the_fourth_loss_is_one_dead_letter_with_what_is_needed_to_replay_it(sho
     assert shop.one(stalls) == STALLS + 1
 
 
+def test_work_that_is_given_up_counts_as_failed_and_its_letter_alone_speaks_of_it(
+    shop: Shop,
+) -> None:
+    for run_id in ("run-1", "run-2", "run-3"):
+        begin(shop, asked(JOB, run_id))
+        _to_the_last_loss(shop)
+        let_lease_pass(shop)
+        (lost,) = sweep(shop.pool)
+        assert lost.given_up
+    told = shop.rows("SELECT dedupe_key FROM ops.alert WHERE resolved_at IS NULL ORDER BY 1")
+    (letters,) = {row.dedupe_key for row in told} - {"job:expire_orders_job:expire_orders"}
+    assert letters.startswith("dead_letter:")
+    assert dict(shop.rows("SELECT status, executions FROM ops.job_total"))["failed"] == 3
+
+
+def _to_the_last_loss(shop: Shop) -> None:
+    shop.rows("UPDATE ops.job_execution SET stalls = %(n)s RETURNING 1", n=STALLS)
+
+
+def test_one_that_cannot_be_swept_keeps_no_other_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(shop, asked(JOB, step="bad"))
+    begin(shop, asked(JOB, step="good"))
+    let_lease_pass(shop)
+    honest = job_alerts.tell_lost
+
+    def tell(conn: Any, lost: Any) -> None:
+        if lost.step == "bad":
+            raise ValueError("cannot be told")
+        honest(conn, lost)
+
+    monkeypatch.setattr(job_alerts, "tell_lost", tell)
+    with pytest.raises(ValueError, match="cannot be told"):
+        sweep(shop.pool)
+    states = dict(shop.rows("SELECT step, state FROM ops.job_execution"))
+    assert states == {"bad": "running", "good": "waiting"}
+
+
+def test_work_of_a_job_that_has_left_the_catalogue_is_freed_and_told_of(shop: Shop) -> None:
+    gone = replace(asked(JOB), job="send_reminders_job")
+    begin(shop, gone)
+    let_lease_pass(shop)
+    (lost,) = sweep(shop.pool)
+    assert lost.job == "send_reminders_job"
+    assert shop.one("SELECT title FROM ops.alert").startswith("send_reminders_job was lost")
+
+
+def test_an_attempt_that_failed_is_slow_no_more(shop: Shop) -> None:
+    def slow_then_fails(_: Running) -> None:
+        wait_until(lambda: shop.rows("SELECT 1 FROM ops.alert"), 60, "it to be slow")
+        raise ValueError
+
+    slow = replace(JOB, timeout_s=2.0)
+    with pytest.raises(WorkFailed):
+        perform(shop.pool, slow, asked(JOB), slow_then_fails, clock=Clock(30.0))
+    assert shop.rows("SELECT 1 FROM ops.alert WHERE resolved_at IS NULL") == []
+
+
 def test_any_loss_is_told_once_and_ends_when_the_work_is_done(shop: Shop) -> None:
     _lose(shop, 2)
     open_alerts = "SELECT severity, title FROM ops.alert WHERE resolved_at IS NULL"
@@ -62,8 +126,6 @@ def test_any_loss_is_told_once_and_ends_when_the_work_is_done(shop: Shop) -> Non
     assert severity == "critical"
     assert title.startswith("expire_orders_job was lost with run run-1: its worker here:1 was last")
     assert title.endswith("done again, loss 2/3")
-    from order_ops.jobs.runtime import perform
-
     perform(shop.pool, JOB, asked(JOB, "run-2", request="tick 1"), lambda _: None)
     assert shop.rows(open_alerts) == []
 
@@ -105,6 +167,23 @@ def test_a_run_whose_work_has_been_over_for_long_is_ended(
     assert unhandled(shop.pool, [over]) == [over], "what it had not done is nobody's: it is told"
 
 
+def test_a_run_that_never_began_its_work_is_ended(
+    shop: Shop,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its worker died before the ledger heard of it."""
+    unseen, working = _started(defs, instance), _started(defs, instance)
+    begin(shop, asked(JOB, working))
+    runs = StoredRuns(instance)
+    assert end_runs(shop.pool, runs) == [], "it may be about to begin"
+    monkeypatch.setattr("order_ops.jobs.sweep.LEFT_ALONE_S", 0.0)
+    assert end_runs(shop.pool, runs) == [unseen]
+    assert _status(instance, working) == "STARTED"
+    assert unhandled(shop.pool, [unseen]) == [unseen], "it is told"
+
+
 def test_a_run_that_ended_or_is_gone_is_left_alone(
     shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
@@ -113,47 +192,3 @@ def test_a_run_that_ended_or_is_gone_is_left_alone(
     runs.end(done.run_id, "nothing")
     runs.end("no such run", "nothing")
     assert _status(instance, done.run_id) == "SUCCESS"
-
-
-def test_lost_work_is_launched_again_as_it_was_and_done_once(
-    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
-) -> None:
-    assert tick(instance, "again_sensor").run_requests == []
-    config = {"ops": {"expire_due_orders": {"config": {"limit": 7}}}}
-    first = asked(JOB, step="expire_due_orders", request="tick 1", input={"config": config})
-    begin(shop, first)
-    let_lease_pass(shop)
-    sweep(shop.pool)
-    shop.rows("UPDATE ops.job_execution SET again_at = now() - interval '1 s' RETURNING 1")
-    (request,) = tick(instance, "again_sensor").run_requests
-    assert (request.job_name, request.run_config) == (JOB.name, config)
-    again_run = run(defs, instance, JOB.name, run_config=config, tags=request.tags)
-    assert again_run.success
-    row = shop.rows("SELECT state, attempt, run_id FROM ops.job_execution")
-    assert row == [("done", 2, again_run.run_id)]
-    assert tick(instance, "again_sensor").run_requests == []
-    twin = run(defs, instance, JOB.name, run_config=config, tags=request.tags)
-    assert "did it at" in str(instance.get_run_by_id(twin.run_id).tags["order_ops/skipped"])  # type: ignore[union-attr]
-
-
-def test_a_launch_that_never_begins_its_work_is_followed_by_others_then_given_up(
-    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
-) -> None:
-    _lose(shop, 1)
-    shop.rows("UPDATE ops.job_execution SET again_at = now() - interval '1 s' RETURNING 1")
-    keys = set()
-    for _ in range(again.LAUNCHES):
-        (request,) = tick(instance, "again_sensor").run_requests
-        keys.add(request.run_key)
-        queued = instance.create_run_for_job(
-            defs.resolve_job_def(JOB.name),
-            tags=request.tags,
-            status=dg.DagsterRunStatus.NOT_STARTED,
-        )
-        assert tick(instance, "again_sensor").run_requests == [], "one is under way"
-        instance.report_run_canceled(queued)
-    assert len(keys) == again.LAUNCHES
-    assert tick(instance, "again_sensor").run_requests == []
-    (error,) = shop.rows("SELECT error FROM ops.dead_letter")[0]
-    assert "no run began it, 4 times" in error
-    assert shop.one("SELECT state FROM ops.job_execution") == "failed"

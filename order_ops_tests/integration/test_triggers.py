@@ -1,8 +1,9 @@
 """Schedules and sensors: what asks for work, once, and when there is any."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import psycopg
 import pytest
 
 from order_ops.jobs import overdue
@@ -22,9 +23,10 @@ def test_every_schedule_is_in_utc_and_as_declared() -> None:
     assert {one.execution_timezone for one in schedules.ALL} == {"UTC"}
 
 
-def test_the_same_tick_from_two_daemons_is_one_execution(
+def test_two_runs_of_the_same_tick_are_one_execution(
     shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
+    """What two daemons ask for; that they do is in the faults."""
     shop.stage(created("o1"), reserved("o1"))
     shop.apply()
     requests = [scheduled(instance, "expire_orders_schedule", AT).run_requests[0] for _ in range(2)]
@@ -73,10 +75,50 @@ def test_a_failed_run_is_asked_for_until_it_has_its_dead_letter(
         asked = tick(instance, "run_failure_sensor", first.cursor)
         assert len(asked.run_requests) == 1, "one run handles them all"
         assert asked.cursor == first.cursor, "it looks from there until all have a letter"
-    handled = run(defs, instance, "handle_run_failure_job", tags=asked.run_requests[0].tags)
-    assert handled.success
+    _handle(defs, instance, asked.run_requests[0])
     assert tick(instance, "run_failure_sensor", first.cursor).run_requests == []
     assert shop.one("SELECT count(*) FROM ops.dead_letter") == 3
+
+
+def _handle(defs: dg.Definitions, instance: dg.DagsterInstance, asked: dg.RunRequest) -> None:
+    job = "handle_run_failure_job"
+    assert run(defs, instance, job, run_config=asked.run_config, tags=asked.tags).success
+
+
+def test_a_failure_is_handled_however_long_ago_it_was(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance, dagster_postgres_url: str
+) -> None:
+    """The handler could not run for more than a week: it looks as far back as its sensor does."""
+    job = defs.resolve_job_def("expire_orders_job")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE)
+    with psycopg.connect(dagster_postgres_url.replace("+psycopg2", "")) as conn:
+        conn.execute("UPDATE runs SET update_timestamp = now() - interval '8 days'")
+    cursor = (datetime.now(UTC) - timedelta(days=9)).isoformat()
+    _handle(defs, instance, tick(instance, "run_failure_sensor", cursor).run_requests[0])
+    assert tick(instance, "run_failure_sensor", cursor).run_requests == []
+    assert shop.one("SELECT count(*) FROM ops.dead_letter") == 1
+
+
+def test_an_error_outside_of_the_runtime_is_told_as_it_was_raised(
+    shop: Shop,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Dagster's own words are the same for all of them: two causes would be one fingerprint."""
+    for error in (ValueError("no such limit"), KeyError("lease")):
+
+        def broken(*_: object, error: Exception = error) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr("order_ops.orchestration.own_process.limit", broken)
+            run(defs, instance, "expire_orders_job")
+    _handle(defs, instance, tick(instance, "run_failure_sensor").run_requests[0])
+    letters = shop.rows("SELECT error, fingerprint, stack FROM ops.dead_letter ORDER BY error")
+    assert [row.error for row in letters] == ["KeyError: 'lease'", "ValueError: no such limit"]
+    assert len({row.fingerprint for row in letters}) == 2
+    assert all("in broken" in row.stack for row in letters)
 
 
 def test_who_is_not_heard_of_is_told_of_and_that_they_are_back(

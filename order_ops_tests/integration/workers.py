@@ -1,12 +1,18 @@
-"""Processes that do one piece of work and are to be stopped: `python -m ... WORK SECONDS`.
+"""Run workers that do one piece of work and are to be stopped: `... execute_run WORK SECONDS`.
 
-The timeout is SECONDS; the process ends itself as a run's own process does.
+The timeout is SECONDS, the lease the settings'. By their first word they are what a run launcher
+starts: they are limited, and end themselves, as a run's own process does.
 """
 
+import os
+import re
+import resource
 import sys
 import time
 import urllib.request
 from dataclasses import replace
+
+import structlog
 
 from order_ops.jobs.catalogue import EXPIRE_ORDERS
 from order_ops.jobs.keeper import Clock
@@ -17,7 +23,9 @@ from order_ops.store.engine import engine, transaction
 from order_ops.store.executions import Asked
 from order_ops.telemetry.logs import configure
 
-LEASE_S = 3.0
+CPU_S = 6.0
+"""What the work `in_cpu` may use of processors."""
+log = structlog.get_logger(__name__)
 
 
 def in_sql(running: Running) -> None:
@@ -35,7 +43,7 @@ def in_python(_: Running) -> None:
 
 def in_http(_: Running) -> None:
     """Another system answers in a minute."""
-    with urllib.request.urlopen(sys.argv[3], timeout=60) as answer:
+    with urllib.request.urlopen(sys.argv[4], timeout=60) as answer:
         answer.read()
 
 
@@ -46,15 +54,40 @@ def in_transaction(running: Running) -> None:
         time.sleep(60)
 
 
+def in_memory(_: Running) -> None:
+    """More and more is kept."""
+    kept = []
+    while True:
+        kept.append(bytes(16 * 1024 * 1024))
+
+
+def in_regex(_: Running) -> None:
+    """The interpreter is never let go of: for ages no other thread has its turn."""
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+def in_lines(_: Running) -> None:
+    """More and more is said, whoever listens."""
+    while True:
+        log.info("working", text="x" * 500)
+
+
+def in_cpu(running: Running) -> None:
+    """As in_python, and more of it than is allowed."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    in_python(running)
+
+
 def main() -> None:
     """Perform the work that is named."""
     configure("worker")
-    job = replace(EXPIRE_ORDERS, timeout_s=float(sys.argv[2]), lease_s=120)
-    asked = Asked(
-        job.name, "work", "all", "request", "run-1", "worker", most_s=120, lease_s=LEASE_S
-    )
-    pool = engine(get_settings())
-    perform(pool, job, asked, globals()[sys.argv[1]], clock=Clock(LEASE_S, own_process.end))
+    work, settings = sys.argv[2], get_settings()
+    lease_s = settings.lease_s
+    job = replace(EXPIRE_ORDERS, timeout_s=float(sys.argv[3]), lease_s=120)
+    asked = Asked(job.name, work, "all", "request", "run-1", "worker", most_s=120, lease_s=lease_s)
+    small = replace(job, timeout_s=0.1, lease_s=CPU_S / (os.cpu_count() or 1))
+    own_process.limit(small if work == "in_cpu" else job, settings)
+    perform(engine(settings), job, asked, globals()[work], clock=Clock(lease_s, own_process.end))
 
 
 if __name__ == "__main__":

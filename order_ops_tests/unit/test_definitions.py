@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from order_ops.domain.jobs import period_s
+from order_ops.jobs.catalogue import BY_NAME, expected_beats
+from order_ops.orchestration.job_tags import MAX_RUNTIME
+
 
 @pytest.fixture
 def defs(monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -37,6 +41,23 @@ def test_definitions(defs: Any, snapshot: SnapshotAssertion) -> None:
         "schedules": {s.name: s.cron_schedule for s in repository.schedule_defs},
         "sensors": {s.name: s.minimum_interval_seconds for s in repository.sensor_defs},
     } == snapshot
+
+
+def test_dagster_ends_no_run_that_our_own_timeouts_let_go_on(defs: Any) -> None:
+    for job in defs.get_repository_def().get_all_jobs():
+        if job.name not in BY_NAME:
+            continue
+        declared, steps = BY_NAME[job.name], len(list(job.graph.nodes))
+        each = [p.attempts * (declared.timeout_s + p.cap_s) for p in declared.retries.values()]
+        assert steps * max(each) < float(job.tags[MAX_RUNTIME]), job.name
+
+
+def test_every_sensor_looks_as_often_as_the_watcher_expects(defs: Any) -> None:
+    """And every schedule ticks so: what is expected is what is there."""
+    repository = defs.get_repository_def()
+    there = {f"sensor:{s.name}": s.minimum_interval_seconds for s in repository.sensor_defs}
+    there |= {f"schedule:{s.name}": period_s(s.cron_schedule) for s in repository.schedule_defs}
+    assert expected_beats() == there
 
 
 def test_every_job_can_be_launched_again_from_its_dead_letter(defs: Any) -> None:

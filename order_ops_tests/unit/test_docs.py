@@ -8,7 +8,7 @@ import pytest
 from order_ops import docs
 
 ROOT = Path(docs.__file__).resolve().parent.parent
-REFERENCE = re.compile(r"`((?:unit|integration|acceptance)/[\w/]+\.py)(?:::(\w+))?`")
+REFERENCE = re.compile(r"`((?:unit|integration|acceptance|faults)/[\w/]+\.py)(?:::(\w+))?`")
 
 
 def test_every_proof_of_the_checklist_exists() -> None:

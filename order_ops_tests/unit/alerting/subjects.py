@@ -24,6 +24,7 @@ SUBJECT = Subject(
     error="ValueError: x",
     attempt=2,
     run_id="run-1",
+    correlation_id="cart-1",
 )
 
 

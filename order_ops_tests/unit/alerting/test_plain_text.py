@@ -21,6 +21,7 @@ def test_a_body_says_what_is_known_and_where_to_look() -> None:
         "money at stake: BRL 1,284.20",
         "run: https://ui/runs/run-1",
         "runbook: https://git/docs/runbooks/orders.md",
+        "correlation: cart-1",
         "alert: 7 order:shop:o1:2",
     ):
         assert line in lines

@@ -24,6 +24,7 @@ COMMANDS = [
     "pause",
     "resume",
     "doctor",
+    "trace",
     "ingest",
     "reconcile",
     "alerts",
@@ -270,6 +271,7 @@ WITH_JSON = [
     ("dlq", "show", "1"),
     ("messages", "ledger"),
     ("messages", "gaps"),
+    ("trace", "x"),
 ]
 
 

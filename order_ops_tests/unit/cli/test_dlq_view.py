@@ -42,8 +42,8 @@ def letter(**fields: object) -> Row:
         "name": "payment.succeeded", "payload": b"{}", "edited": None, "headers": {},
         "category": "conflict", "error": "Rejected: [o1] is off", "stack": "Traceback ...\n",
         "attempts": 1, "fingerprint": "f" * 16, "amount_minor": 128_420, "currency": "BRL",
-        "holds": True, "replay_of": 5, "state": "open", "reviewer": None, "reason": None,
-        "created_at": NOW, "reviewed_at": None,
+        "correlation_id": "cart-1", "holds": True, "replay_of": 5, "state": "open",
+        "reviewer": None, "reason": None, "created_at": NOW, "reviewed_at": None,
     }  # fmt: skip
     return Row(**{**whole, **fields})
 

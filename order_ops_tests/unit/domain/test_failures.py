@@ -14,7 +14,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from order_ops.domain.failures import (
     API_CALLS,
     DATABASE,
-    PAYMENT_CALLS,
     RETRIED,
     ClassifiedError,
     FailureKind,
@@ -22,9 +21,10 @@ from order_ops.domain.failures import (
     classify,
     fingerprint,
 )
-from order_ops.jobs.lane_events import EARLY, FAILING
+from order_ops.jobs.lane_events import EARLY
+from order_ops.jobs.staged import FAILING
 
-POLICIES = [PAYMENT_CALLS, API_CALLS, DATABASE, EARLY, FAILING]
+POLICIES = [API_CALLS, DATABASE, EARLY, FAILING]
 
 
 @given(

@@ -5,7 +5,7 @@ import pytest
 from order_ops.domain.failures import DATABASE, FailureKind, RetryPolicy
 from order_ops.domain.jobs import POOLS, Job, JobError, Priority, period_s, retries
 from order_ops.domain.retention import BUSY
-from order_ops.jobs.catalogue import BY_NAME, JOBS, SENSORS, expected_beats
+from order_ops.jobs.catalogue import BY_NAME, JOBS
 
 GOOD = Job(
     name="some_job",
@@ -70,15 +70,6 @@ def test_priorities_are_in_the_order_in_which_runs_are_to_go() -> None:
 def test_each_job_is_declared_once_and_every_pool_is_used() -> None:
     assert len(BY_NAME) == len(JOBS)
     assert {job.pool for job in JOBS} == set(POOLS)
-
-
-def test_what_should_be_alive_is_every_schedule_and_sensor() -> None:
-    beats = expected_beats()
-    assert beats["schedule:expire_orders_schedule"] == 60
-    assert {name for name in beats if name.startswith("sensor:")} == {
-        f"sensor:{name}" for name in SENSORS
-    }
-    assert len(beats) == len(SENSORS) + sum(job.cron is not None for job in JOBS)
 
 
 def test_retries_may_differ_by_kind() -> None:

@@ -91,9 +91,14 @@ def test_any_text_can_be_redacted_and_once_is_enough(text: str) -> None:
     assert redacted(told) == told
 
 
-def test_a_long_text_takes_no_time_to_speak_of() -> None:
-    for part in ("a", "1 ", "a@", "://", "x_", "'name': ", "\\'", "token ", "4242 "):
-        redacted(part * 20_000)
+@pytest.mark.parametrize(
+    "part", ["a", "1 ", "a@", "://", "x_", "'name': ", "\\'", "token ", "4242 "]
+)
+def test_a_long_text_is_searched_in_one_go(part: str) -> None:
+    """A search that went back and forth would not come to an end here."""
+    told = redacted(part * 20_000 + " a@example.com")
+    assert told.endswith(REDACTED)
+    assert "example" not in told
 
 
 PERSON = {
@@ -143,8 +148,17 @@ def test_a_pair_of_halves_is_one_character() -> None:
     assert kept("\ud83d\ude00 \ud800 \x00") == "\U0001f600 \ufffd \ufffd"
 
 
-@pytest.mark.parametrize("value", [2**70, float("nan"), "\ud800", {1: {2}}, ("a", "b")])
-def test_what_is_kept_of_fields_is_json_with_64_bits(value: object) -> None:
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (2**70, str(2**70)),
+        (float("nan"), "nan"),
+        ("\ud800", "\ufffd"),
+        ({1: {2}}, {"1": [2]}),
+        (("a", "b"), ["a", "b"]),
+    ],
+)
+def test_what_is_kept_of_fields_is_json_with_64_bits(value: object, stored: object) -> None:
     import orjson
 
-    orjson.dumps(kept_fields({"value": value}))
+    assert orjson.loads(orjson.dumps(kept_fields({"value": value}))) == {"value": stored}

@@ -1,273 +1,30 @@
-"""A lane comes to the same end in whatever order its producers' events arrive."""
+"""What becomes of each event of a lane: applied, known, waiting, held, a dead letter."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.orders import Order, State
 from order_ops.jobs import lane_events
-from order_ops.jobs.lane_events import Folded, Outcome, StagedEvent, Terms, failed, fold
-from order_ops.mapping import load_mapping
-from order_ops.messaging.codec import Codec
-
-CODEC = Codec(load_mapping().events, 100_000)
-WAITING = Terms(attempts=5, early_s=86_400, accounts=frozenset({("shop", "cards")}))
-T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SHOP, CARDS = "checkout", "cards-webhook"
-
-CREATED = (SHOP, "order.created", {"total_minor": 1000, "currency": "BRL"})
-RESERVED = (
+from order_ops.jobs.lane_events import fold
+from order_ops.jobs.staged import failed
+from order_ops_tests.unit.jobs.lanes import (
+    CANCELLED,
+    CODEC,
+    CREATED,
+    DECLINED,
+    PAID,
+    RESERVED,
     SHOP,
-    "order.reserved",
-    {
-        "expires_at": (T0 + timedelta(minutes=15)).isoformat(),
-        "reservations": [{"sku": "mug", "quantity": 1}],
-        "payments": [{"payment": "pi_1", "account": "cards", "amount_minor": 1000}],
-    },
+    WAITING,
+    labels,
+    lane,
+    money,
+    order_of,
 )
-RESERVED_FOR_TWO = (
-    SHOP,
-    "order.reserved",
-    {
-        "expires_at": (T0 + timedelta(minutes=15)).isoformat(),
-        "payments": [
-            {"payment": "pi_1", "account": "cards", "amount_minor": 600},
-            {"payment": "pi_2", "account": "cards", "amount_minor": 400},
-        ],
-    },
-)
-CANCELLED = (SHOP, "order.cancelled", {"reason": "changed my mind"})
-CONFIRMED = (SHOP, "order.confirmed", {})
-
-Spec = tuple[str, str, dict[str, Any]]
-
-
-def money(kind: str, payment: str, amount: int, refund: str | None = None) -> Spec:
-    data = {"payment": payment, "account": "cards", "amount_minor": amount, "currency": "BRL"}
-    return (CARDS, kind, data | ({"refund": refund} if refund else {}))
-
-
-def dispute(kind: str, **data: str) -> Spec:
-    producer, _, of_payment = money(kind, "pi_1", 1000)
-    return (producer, kind, of_payment | {"dispute": "dp_1"} | data)
-
-
-PAID = money("payment.succeeded", "pi_1", 1000)
-DECLINED = money("payment.failed", "pi_1", 1000)
-
-
-def lane(*specs: Spec, **fields: Any) -> list[StagedEvent]:
-    """Staged events: `sequence` counts per producer, ids are in the order given."""
-    counters = {producer: count(1) for producer, _, _ in specs}
-    return [
-        staged(spec, number, next(counters[spec[0]]), **fields)
-        for number, spec in enumerate(specs, start=1)
-    ]
-
-
-def staged(spec: Spec, number: int, sequence: int, **fields: Any) -> StagedEvent:
-    producer, kind, data = spec
-    body = {
-        "id": f"evt-{number}",
-        "version": 1,
-        "type": kind,
-        "tenant": "shop",
-        "producer": producer,
-        "sequence": sequence,
-        "order": "o-1",
-        "occurred_at": (T0 + timedelta(seconds=number)).isoformat(),
-        "data": data,
-    }
-    made = StagedEvent(
-        id=number,
-        tenant_id="shop",
-        order_id="o-1",
-        producer=producer,
-        sequence=sequence,
-        event_type=kind,
-        routing_key=kind,
-        body=json.dumps(body).encode(),
-        headers={},
-        property_message_id=None,
-        property_correlation_id=None,
-        correlation_id=f"c-{number}",
-        received_at=datetime.now(UTC),
-        attempts=1,
-        due=True,
-        held=False,
-    )
-    return replace(made, **fields)
-
-
-def labels(result: Folded) -> dict[int, str]:
-    return {outcome.event.id: outcome.label for outcome in result.outcomes}
-
-
-def order_of(result: Folded) -> Order:
-    assert result.touched is not None
-    return result.touched.order
-
-
-LIVES: dict[str, tuple[list[Spec], State]] = {
-    "paid": ([CREATED, RESERVED, PAID], State.CONFIRMED),
-    "declined first": ([CREATED, RESERVED, DECLINED, PAID], State.CONFIRMED),
-    "never paid": ([CREATED, RESERVED, DECLINED], State.RESERVED),
-    "cancelled": ([CREATED, RESERVED, CANCELLED], State.CANCELLED),
-    "cancelled when created": ([CREATED, CANCELLED], State.CANCELLED),
-    "paid and cancelled": ([CREATED, RESERVED, PAID, CANCELLED], State.CANCELLED),
-    "paid, part back": (
-        [CREATED, RESERVED, PAID, money("refund.succeeded", "pi_1", 300, "re_1")],
-        State.CONFIRMED,
-    ),
-    "paid, all back in parts": (
-        [
-            CREATED,
-            RESERVED,
-            PAID,
-            money("refund.failed", "pi_1", 300, "re_1"),
-            money("refund.succeeded", "pi_1", 300, "re_1"),
-            money("refund.succeeded", "pi_1", 700, "re_2"),
-        ],
-        State.REFUNDED,
-    ),
-    "paid twice over": (
-        [
-            CREATED,
-            RESERVED_FOR_TWO,
-            money("payment.succeeded", "pi_1", 600),
-            money("payment.succeeded", "pi_2", 400),
-        ],
-        State.CONFIRMED,
-    ),
-    "confirmed by the shop": ([CREATED, RESERVED, PAID, CONFIRMED], State.CONFIRMED),
-    "confirmed by the shop, then cancelled": (
-        [CREATED, RESERVED, PAID, CONFIRMED, CANCELLED],
-        State.CANCELLED,
-    ),
-    "expired by the shop": (
-        [CREATED, RESERVED, DECLINED, (SHOP, "order.expired", {})],
-        State.EXPIRED,
-    ),
-    "failed": ([CREATED, RESERVED, (SHOP, "order.failed", {"reason": "out"})], State.CANCELLED),
-    "under way, then abandoned": (
-        [
-            CREATED,
-            RESERVED,
-            money("payment.processing", "pi_1", 1000),
-            money("payment.canceled", "pi_1", 1000),
-        ],
-        State.RESERVED,
-    ),
-    "refunded, and the shop says so": (
-        [
-            CREATED,
-            RESERVED,
-            PAID,
-            money("refund.succeeded", "pi_1", 1000, "re_1"),
-            (SHOP, "order.refunded", {}),
-        ],
-        State.REFUNDED,
-    ),
-    "disputed and lost": (
-        [
-            CREATED,
-            RESERVED,
-            PAID,
-            dispute("dispute.created"),
-            dispute("dispute.updated", reason="fraudulent"),
-            dispute("dispute.closed", outcome="lost"),
-        ],
-        State.CONFIRMED,
-    ),
-    "cancelled, part back": (
-        [CREATED, RESERVED, PAID, CANCELLED, money("refund.succeeded", "pi_1", 300, "re_1")],
-        State.CANCELLED,
-    ),
-}
-
-
-def amounts(order: Order) -> tuple[object, ...]:
-    return (
-        {p.payment: (p.status, p.amount_minor) for p in order.payments.values()},
-        {r.refund: (r.status, r.amount_minor) for r in order.refunds.values()},
-        {d.dispute: (d.status, d.reason) for d in order.disputes.values()},
-        order.paid_minor(),
-        order.refunded_minor(),
-    )
-
-
-@st.composite
-def arrivals(draw: st.DrawFn, specs: Sequence[Spec]) -> list[list[StagedEvent]]:
-    """Batches of a life: copies added, producers interleaved, each in its own order."""
-    events = lane(*specs)
-    copies = draw(st.lists(st.sampled_from(events), max_size=4))
-    ids = count(len(events) + 1)
-    queues: dict[str, list[StagedEvent]] = {}
-    for event in events:
-        queues.setdefault(event.producer, []).append(event)
-        queues[event.producer] += [replace(c, id=next(ids)) for c in copies if c is event]
-    arrived: list[StagedEvent] = []
-    while any(queues.values()):
-        producer = draw(st.sampled_from(sorted(name for name, queue in queues.items() if queue)))
-        arrived.append(queues[producer].pop(0))
-    cuts = sorted(draw(st.sets(st.integers(1, max(1, len(arrived) - 1)), max_size=4)))
-    bounds = [0, *cuts, len(arrived)]
-    batches = [arrived[a:b] for a, b in pairwise(bounds)]
-    return [draw(st.permutations(batch)) for batch in batches]
-
-
-def play(batches: Sequence[Sequence[StagedEvent]]) -> tuple[Order, list[Outcome]]:
-    """Fold batch after batch; what waits comes again with the next."""
-    order, left = None, []
-    settled: list[Outcome] = []
-    for batch in batches:
-        result = fold(order, [*left, *batch], CODEC, WAITING)
-        order = result.touched.order if result.touched else None
-        left = [outcome.event for outcome in result.outcomes if outcome.state == "retry"]
-        settled += [outcome for outcome in result.outcomes if outcome.state != "retry"]
-    assert left == [], "at the end of its life nothing of a coherent order waits"
-    assert order is not None
-    return order, settled
-
-
-@pytest.mark.parametrize("life", LIVES)
-@given(data=st.data())
-def test_every_arrival_of_a_life_ends_in_the_same_order(data: st.DataObject, life: str) -> None:
-    specs, state = LIVES[life]
-    order, settled = play(data.draw(arrivals(specs)))
-    expected, _ = play([lane(*specs)])
-    assert order.state is state
-    assert expected.state is state
-    assert amounts(order) == amounts(expected)
-    assert (order.stock_held, order.reservations) == (expected.stock_held, expected.reservations)
-    assert {outcome.label for outcome in settled} <= {"applied", "known"}
-
-
-@given(data=st.data())
-def test_a_refund_and_its_cancellation_may_overtake_each_other(data: st.DataObject) -> None:
-    specs = [CREATED, RESERVED, PAID, CANCELLED, money("refund.succeeded", "pi_1", 1000, "re_1")]
-    order, settled = play(data.draw(arrivals(specs)))
-    assert order.state in {State.CANCELLED, State.REFUNDED}
-    assert (order.paid_minor(), order.refunded_minor()) == (1000, 1000)
-    assert {outcome.label for outcome in settled} <= {"applied", "known"}
-
-
-@given(data=st.data())
-def test_versions_count_every_change_once(data: st.DataObject) -> None:
-    specs, _ = LIVES["paid, all back in parts"]
-    arrived = [event for batch in data.draw(arrivals(specs)) for event in batch]
-    touched = fold(None, arrived, CODEC, WAITING).touched
-    assert touched is not None
-    versions = [change.version for change in touched.changes]
-    assert versions == list(range(1, touched.order.version + 1))
 
 
 def test_a_payment_in_one_batch_with_its_order_needs_no_waiting() -> None:

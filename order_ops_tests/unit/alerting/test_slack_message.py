@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from order_ops.alerting import slack_blocks
+from order_ops.alerting import slack_message
 from order_ops.alerting.notices import Links
-from order_ops.alerting.slack_blocks import Message, build, cut, escaped, plain_only
+from order_ops.alerting.slack_message import Message, build, cut, escaped, plain_only
 from order_ops_tests.unit.alerting.subjects import AT, notice
 
 LINKS = Links("https://dagster.example/", "https://git.example/order_ops/blob/main")
@@ -34,6 +34,8 @@ def test_all_that_is_known_is_there() -> None:
         "*Order*\\no1",
         "*Tenant*\\nshop",
         "*Attempt*\\n2",
+        "*Correlation*\\ncart-1",
+        "*Alert*\\n7 order:shop:o1:2",
         "```\\nValueError: x\\n```",
     ):
         assert words in shown, words
@@ -43,6 +45,10 @@ def test_all_that_is_known_is_there() -> None:
         "Open run": "https://dagster.example/runs/run-1",
         "Runbook": "https://git.example/order_ops/blob/main/docs/runbooks/orders.md",
     }
+
+
+def test_without_blocks_it_still_has_its_id() -> None:
+    assert "alert 7 order:shop:o1:2" in plain_only(notice()).text
 
 
 def test_without_links_there_are_no_buttons() -> None:
@@ -101,7 +107,7 @@ def test_whatever_is_said_slack_takes_it(title: str, error: str, order: str, key
     made = notice(title=title, error=error, orders=(order,) * 5, order_count=5, dedupe_key=key)
     long = Links("https://x.example/" + "y" * 3_000, "https://x.example")
     message = build(made, long)
-    assert len(message.text) <= slack_blocks.TEXT
+    assert len(message.text) <= slack_message.TEXT
     assert 0 < len(message.blocks[0]["text"]["text"]) <= 150
     assert len(message.blocks) + len(inner(message)) <= 50
     for block in inner(message):
@@ -112,7 +118,7 @@ def test_whatever_is_said_slack_takes_it(title: str, error: str, order: str, key
             assert len(part["text"]) <= 2_000
         for button in block.get("elements", []):
             assert len(button.get("url", "")) <= 3_000
-    assert len(plain_only(made).text) <= slack_blocks.TEXT
+    assert len(plain_only(made).text) <= slack_message.TEXT
 
 
 @given(hostile, st.integers(1, 60))
