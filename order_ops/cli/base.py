@@ -93,6 +93,14 @@ def explained() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+_SQLSTATES = {
+    "55P03": "what is asked for is locked by somebody else: try again in a while",
+    "57014": "the database took too long: try again in a while",
+    "42501": "the role of ORDER_OPS_DATABASE_URL may not do this: grant it, or name another role",
+    "25006": "the database takes no writes: let ORDER_OPS_DATABASE_URL name the primary",
+    "53100": "the disk of the database is full: make room",
+    "53300": "the database has no session left: try again, or raise its max_connections",
+}
 _NO_NUL = "a text cannot hold a NUL character: leave it out"
 _NO_UTF8 = "a text has bytes that are not UTF-8: leave them out"
 
@@ -100,7 +108,10 @@ _NO_UTF8 = "a text has bytes that are not UTF-8: leave them out"
 def _database_hint(error: Exception) -> str | None:
     """What to do about a database that is away or not migrated, or a text that it cannot keep."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-    names = {type(error).__name__, type(getattr(error, "orig", None)).__name__}
+    cause = getattr(error, "orig", None) or error
+    names = {kind.__name__ for kind in (*type(error).__mro__, *type(cause).__mro__)}
+    if (what := _SQLSTATES.get(getattr(cause, "sqlstate", None) or "")) is not None:
+        return f"{what} ({reason})"
     if "OperationalError" in names:
         return f"ORDER_OPS_DATABASE_URL: the database does not answer: {reason}"
     if names & {"UndefinedTable", "InvalidSchemaName"}:

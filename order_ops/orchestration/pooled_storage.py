@@ -6,12 +6,18 @@ most of what an idle system cost was their start.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from dagster._core.storage.config import pg_config
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
-from dagster_postgres.utils import create_pg_engine, pg_url_from_config
+from dagster_postgres.utils import (
+    create_pg_engine,
+    pg_url_from_config,
+    set_pg_statement_timeout,
+)
+from sqlalchemy import Engine, event
 
 KEPT = 1
 """Connections that each of the three storages of a process keeps."""
@@ -35,15 +41,9 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     ) -> None:
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            # the one place where Dagster keeps it; its own web server replaces it likewise
-            storage._engine = create_pg_engine(  # noqa: SLF001
-                postgres_url,
-                isolation_level="AUTOCOMMIT",
-                pool_size=KEPT,
-                max_overflow=MORE,
-                pool_recycle=AGE_S,
-                pool_pre_ping=True,
-            )
+            # the one place where Dagster keeps it; its web server asks for another one, not tried
+            storage._engine = _engine(postgres_url)  # noqa: SLF001
+            storage.optimize_for_webserver = partial(_optimize, storage)  # type: ignore[method-assign]
 
     @classmethod
     def config_type(cls) -> Any:
@@ -60,3 +60,25 @@ class PooledPostgresStorage(DagsterPostgresStorage):
             should_autocreate_tables=config_value.get("should_autocreate_tables", True),
             inst_data=inst_data,
         )
+
+
+def _engine(url: str, overflow: int = MORE, age_s: int = AGE_S, timeout_ms: int = 0) -> Engine:
+    made = create_pg_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=KEPT,
+        max_overflow=overflow,
+        pool_recycle=age_s,
+        pool_pre_ping=True,
+    )
+    if timeout_ms:
+        event.listen(made, "connect", lambda conn, _: set_pg_statement_timeout(conn, timeout_ms))
+    return made
+
+
+def _optimize(storage: Any, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+    """What the web server asks of each storage, with connections that are tried."""
+    storage._engine.dispose()  # noqa: SLF001
+    storage._engine = _engine(  # noqa: SLF001
+        storage.postgres_url, max_overflow, pool_recycle, statement_timeout
+    )

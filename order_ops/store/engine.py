@@ -105,7 +105,11 @@ def _fast_types(connection: Connection, _record: object) -> None:
 
 @contextmanager
 def transaction(pool: Engine) -> Iterator[Connection]:
-    """One transaction: committed at the end, rolled back on any error."""
+    """One transaction: committed at the end, rolled back on any error.
+
+    What interrupts it in the middle of a statement (the process is asked to end) leaves a session
+    that takes no rollback: it is given up, or the error of its rollback would hide the interrupt.
+    """
     with pool.begin() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
@@ -114,5 +118,10 @@ def transaction(pool: Engine) -> Iterator[Connection]:
             yield driver
             if (guard := connection.get_execution_options().get(_GUARD)) is not None:
                 guard(driver)
+        except Exception:
+            raise
+        except BaseException as interrupt:
+            connection.invalidate(interrupt)
+            raise
         finally:
             driver.row_factory = tuple_row

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from order_ops.cli import app
+from order_ops.store.engine import transaction
 from order_ops_tests.integration.alerting import everywhere, id_of, made, raised, settled
 from order_ops_tests.integration.conftest import Shop
 
@@ -114,3 +115,21 @@ def test_every_command_explains_itself() -> None:
     for name in ("list", "show", "ack", "snooze", "resolve", "maintenance"):
         assert "Usage:" in said(name, "--help")
     assert "end" in said("maintenance", "--help")
+
+
+def test_a_database_that_takes_no_writes_is_said_with_what_to_do(shop: Shop, alert: str) -> None:
+    """As after a failover, when the address is a replica's."""
+    name = shop.one("SELECT current_database()")
+    setting = f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'
+    with transaction(shop.pool) as conn:
+        conn.execute(setting.encode())
+    shop.pool.dispose()
+    assert "let ORDER_OPS_DATABASE_URL name the primary" in refused("ack", alert, *WHY)
+
+
+def test_a_role_that_may_not_is_said_with_what_to_do(shop: Shop, alert: str) -> None:
+    with transaction(shop.pool) as conn:
+        name = shop.one("SELECT current_database()")
+        conn.execute(f'ALTER DATABASE "{name}" SET role = pg_monitor'.encode())
+    shop.pool.dispose()
+    assert "grant it, or name another role" in refused("show", alert)

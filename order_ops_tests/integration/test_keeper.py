@@ -94,6 +94,21 @@ def test_work_past_its_timeout_is_gone_everywhere_before_it_is_done_again(
     assert totals == {"timed_out": 1}
 
 
+def test_a_process_that_is_asked_to_end_in_the_middle_of_a_statement_hands_its_work_back(
+    shop: Shop,
+) -> None:
+    """The session takes no rollback then: its error hid the interrupt, and the work went on."""
+    asleep = """SELECT count(*) FROM pg_stat_activity
+        WHERE application_name = %(name)s AND wait_event = 'PgSleep'"""
+    with _worker("in_sql", "60") as process:
+        wait_until(lambda: shop.one(asleep, name=_name(process)), 60, "the statement")
+        process.terminate()
+        assert process.wait(timeout=30) == 1
+        row = shop.rows("SELECT state, error_type, failures FROM ops.job_execution")[0]
+        assert tuple(row) == ("waiting", None, 0)
+        wait_until(lambda: not _sessions(shop, process), 30, "the end of its sessions")
+
+
 def test_work_whose_session_will_not_end_is_not_free_before_its_lease_has_passed(
     shop: Shop,
 ) -> None:

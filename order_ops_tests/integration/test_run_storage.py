@@ -2,6 +2,7 @@
 
 import dagster as dg
 import psycopg
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from order_ops.domain.jobs import POOLS
@@ -77,9 +78,12 @@ def test_daemons_keep_their_connections(
     assert _sessions(dagster_postgres_url) == kept
 
 
+@pytest.mark.parametrize("web_server", [False, True])
 def test_a_connection_that_the_server_closed_is_replaced_and_fails_nothing(
-    instance: dg.DagsterInstance, dagster_postgres_url: str
+    instance: dg.DagsterInstance, dagster_postgres_url: str, *, web_server: bool
 ) -> None:
+    if web_server:
+        instance.optimize_for_webserver(statement_timeout=9_000, pool_recycle=600, max_overflow=5)
     _ask(instance)
     kept = _sessions(dagster_postgres_url)
     with psycopg.connect(dagster_postgres_url.replace("+psycopg2", "")) as conn:

@@ -7,6 +7,7 @@ starts: they are limited, and end themselves, as a run's own process does.
 import os
 import re
 import resource
+import signal
 import sys
 import time
 import urllib.request
@@ -78,9 +79,19 @@ def in_cpu(running: Running) -> None:
     in_python(running)
 
 
+class Interrupted(BaseException):
+    """What Dagster raises, wherever the work is, in a process that is asked to end."""
+
+
+def interrupt(*_: object) -> None:
+    """SIGTERM, as in a run worker."""
+    raise Interrupted
+
+
 def main() -> None:
     """Perform the work that is named."""
     configure("worker")
+    signal.signal(signal.SIGTERM, interrupt)
     work, settings = sys.argv[2], get_settings()
     lease_s = settings.lease_s
     job = replace(EXPIRE_ORDERS, timeout_s=float(sys.argv[3]), lease_s=120)
