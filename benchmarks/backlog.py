@@ -5,7 +5,6 @@ without Dagster around it) applies all of them. Memory is the process's peak res
 it had before the first event is said too.
 """
 
-import argparse
 import signal
 import subprocess
 import sys
@@ -91,10 +90,7 @@ def report(raw: dict[str, list[float]], measure: Measure) -> results.Part:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeat", type=int, default=3, help="default: 3")
+    parser = harness.options(__doc__, repeat=3)
     parser.add_argument("--messages", type=int, default=SIZES[-1], help="the largest backlog")
     options = parser.parse_args()
     sizes = [f"{size:,}" for size in SIZES if size <= options.messages]

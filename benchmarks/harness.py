@@ -17,14 +17,20 @@ PEERS = Path(__file__).resolve().parent / "peers"
 PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 
 
-def arguments(
-    doc: str | None, messages: int, repeat: int = 5, *, only: bool = True
-) -> argparse.ArgumentParser:
+def options(doc: str | None, repeat: int) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeat", type=int, default=repeat, help=f"default: {repeat}")
+    return parser
+
+
+def arguments(
+    doc: str | None, messages: int, repeat: int = 5, *, only: bool = True
+) -> argparse.ArgumentParser:
+    """The options of those that count messages."""
+    parser = options(doc, repeat)
     parser.add_argument("--messages", type=int, default=messages, help=f"default: {messages:,}")
     if only:
         parser.add_argument("--only", help="some names, with commas between: saves nothing")

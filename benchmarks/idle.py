@@ -6,7 +6,6 @@ which a page that several share counts once. The clock starts a minute after eve
 Schedules go on: what they find to do in that time is nothing.
 """
 
-import argparse
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,7 +14,7 @@ import psutil
 
 from benchmarks import harness, results
 from benchmarks.system import System, system
-from order_ops.devstack import broker
+from order_ops.devstack import broker, postgres
 
 SETTLE_S = 60.0
 AIM_CPU, AIM_MIB = 10.0, 1_500.0
@@ -41,8 +40,8 @@ class Idle:
     """CPU and memory by program, of one look at a system."""
 
     def __init__(self, found: System) -> None:
-        pid = int((found.home / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-        self._roots = [psutil.Process(found.pid), psutil.Process(pid)]
+        server = postgres.server_pid(found.home)
+        self._roots = [psutil.Process(pid) for pid in (found.pid, server) if pid is not None]
         self.cpu: list[dict[str, float]] = []
         self.memory: list[dict[str, float]] = []
 
@@ -101,10 +100,7 @@ WHY = "each of Dagster's processes is a Python of its own that has imported Dags
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeat", type=int, default=3, help="default: 3")
+    parser = harness.options(__doc__, repeat=3)
     parser.add_argument("--seconds", type=float, default=60.0, help="of a look; default: 60")
     options = parser.parse_args()
     with system() as found:

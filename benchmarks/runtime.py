@@ -5,7 +5,6 @@ both as the only step of a run of Dagster's, in this process. The figure is mill
 Statements are those that reach PostgreSQL; an execution leaves one row, and adds to a total.
 """
 
-import argparse
 import os
 import time
 from collections.abc import Callable
@@ -138,10 +137,7 @@ def report(raw: dict[str, list[float]], sent: dict[str, int], renewed: float) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeat", type=int, default=5, help="default: 5")
+    parser = harness.options(__doc__, repeat=5)
     parser.add_argument("--messages", type=int, default=200, help="pieces of work; default: 200")
     options = parser.parse_args()
     with servers(with_broker=False) as made, made.database() as url:

@@ -86,17 +86,24 @@ def as_json(trace: "Trace") -> dict[str, Any]:
     }
 
 
+def _course(
+    what: str, began: datetime, told: str, ended: datetime | None, became: str
+) -> Iterator[Moment]:
+    """How it began and what became of it: of what has not ended, in one moment."""
+    if ended is None:
+        yield Moment(began, what, f"{told}; {became}")
+        return
+    yield Moment(began, what, told)
+    yield Moment(ended, what, became)
+
+
 def _message(row: Row) -> Iterator[Moment]:
     what = f"event {row['id']}"
     kind = row["event_type"] or row["routing_key"]
     copies = f", {row['copies']} copies" if row["copies"] > 1 else ""
     became = f"{row['state']}{_by(row['last_run_id'])}{_because(row['note'])}"
     came = f"message {row['message_id']} came: {kind}{_order(row)}{copies}{_of(row)}"
-    if row["settled_at"] is None:
-        yield Moment(row["received_at"], what, f"{came}; {became}")
-        return
-    yield Moment(row["received_at"], what, came)
-    yield Moment(row["settled_at"], what, became)
+    yield from _course(what, row["received_at"], came, row["settled_at"], became)
 
 
 def _execution(row: Row) -> Iterator[Moment]:
@@ -106,11 +113,7 @@ def _execution(row: Row) -> Iterator[Moment]:
         yield Moment(row["requested_at"], what, f"{work} asked for: {row['request']}")
     tried = f"{work} begun, attempt {row['attempt']}, run {row['run_id']}, worker {row['worker']}"
     became = f"{row['state']}{_because(row['error'])}"
-    if row["ended_at"] is None:
-        yield Moment(row["started_at"], what, f"{tried}; {became}")
-        return
-    yield Moment(row["started_at"], what, tried)
-    yield Moment(row["ended_at"], what, became)
+    yield from _course(what, row["started_at"], tried, row["ended_at"], became)
 
 
 def _letter(row: Row) -> Iterator[Moment]:
@@ -141,11 +144,7 @@ def _alert(row: Row) -> Iterator[Moment]:
 def _act(row: Row) -> Iterator[Moment]:
     what = f"act {row['id']}"
     told = f"{row['kind']}{_order(row)}: planned{_by(row['run_id'])}{_because(row['reason'])}"
-    if row["ended_at"] is None:
-        yield Moment(row["created_at"], what, f"{told}; {row['state']}")
-        return
-    yield Moment(row["created_at"], what, told)
-    yield Moment(row["ended_at"], what, row["state"])
+    yield from _course(what, row["created_at"], told, row["ended_at"], row["state"])
 
 
 def _change(row: Row) -> Iterator[Moment]:
@@ -157,10 +156,8 @@ def _change(row: Row) -> Iterator[Moment]:
 def _outbox(row: Row) -> Iterator[Moment]:
     what = f"outbox {row['id']}"
     told = f"message {row['message_id']}: {row['routing_key']}{_order(row)}{_of(row)}"
-    waits = "" if row["published_at"] else "; not published yet"
-    yield Moment(row["created_at"], what, f"{told}{waits}")
-    if row["published_at"] is not None:
-        yield Moment(row["published_at"], what, "published")
+    became = "published" if row["published_at"] else "not published yet"
+    yield from _course(what, row["created_at"], told, row["published_at"], became)
 
 
 def _done(row: Row) -> Iterator[Moment]:

@@ -15,7 +15,7 @@ from order_ops.domain.failures import FailureKind
 from order_ops.domain.redaction import REDACTED
 from order_ops.jobs import job_alerts
 from order_ops.jobs.run_failures import FailedRun, letter
-from order_ops.store import executions
+from order_ops.store import lost_work
 from order_ops.store.engine import transaction
 from order_ops.store.letters import add_dead_letters
 from order_ops.store.queries import executions as sql
@@ -60,7 +60,7 @@ def due(pool: Engine) -> list[Again]:
 def give_up(pool: Engine, again: Again, why: str) -> None:
     """Nobody will do it: a dead letter, in the transaction that ends it."""
     with transaction(pool) as conn:
-        if executions.give_up(conn, again.execution_id, again.attempt):
+        if lost_work.give_up(conn, again.execution_id, again.attempt):
             add_dead_letters(conn, [letter(_failed(again, why))])
             job_alerts.tell_failed(conn, again.job, again.step, again.run_id)
 
@@ -68,7 +68,7 @@ def give_up(pool: Engine, again: Again, why: str) -> None:
 def cancel(pool: Engine, again: Again) -> None:
     """A person has cancelled the run that had it: it is not done again."""
     with transaction(pool) as conn:
-        executions.cancel(conn, again.execution_id, again.attempt)
+        lost_work.cancel(conn, again.execution_id, again.attempt)
 
 
 def _again(row: Any) -> Again:
@@ -91,7 +91,7 @@ def _failed(again: Again, why: str) -> FailedRun:
         run_id=again.run_id,
         job=again.job,
         error_type="NotBegun",
-        error=f"it was to be done again {why}: {again.error}",
+        error=f"it was to be done again, and {why}: {again.error}",
         stack=None,
         category=FailureKind.UNKNOWN,
         config=again.config,

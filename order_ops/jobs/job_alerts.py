@@ -5,7 +5,8 @@ from order_ops.jobs.catalogue import owner_of
 from order_ops.store import alerts
 from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import Connection
-from order_ops.store.executions import Asked, Lost
+from order_ops.store.executions import Asked
+from order_ops.store.lost_work import Lost
 from order_ops.store.queries import executions as sql
 
 IN_A_ROW = 3

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from order_ops.domain.retention import BUSY, MONEY
 from order_ops.jobs.catalogue import JOBS
+from order_ops.store import lost_work
 from order_ops.store.engine import transaction
 from order_ops.store.queries import purge as sql
 
@@ -73,5 +74,6 @@ def _reviewed(pool: Engine, runs: Sequence[StoredRun]) -> list[str]:
     """Those of ended runs in which nothing is left to be looked at."""
     failed = [run.run_id for run in runs if run.failed]
     with transaction(pool) as conn:
-        left = {row.run_id for row in sql.unreviewed_runs(conn, run_ids=failed)}
+        excused = list(lost_work.done_by_others(conn, failed))
+        left = {row.run_id for row in sql.unreviewed_runs(conn, run_ids=failed, excused=excused)}
     return [run.run_id for run in runs if run.run_id not in left]

@@ -73,13 +73,19 @@ def reconcile_files(  # noqa: PLR0913 - one call has everything a run depends on
         rules=rules,
         provider_name=report.provider,
     )
+    page = _written(out, result, render(_context(internal, report, account, closing), result))
+    summary = summarise(result)
+    return FilesResult(result, summary, money_sentence(summary["breaks"]), page)
+
+
+def _written(out: Path, result: Reconciliation, html: str) -> Path:
+    """The tables and the page, in a folder; where the page is."""
     out.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
         write_table(getattr(result, name), out, name)
     page = out / "report.html"
-    page.write_text(render(_context(internal, report, account, closing), result), encoding="utf-8")
-    summary = summarise(result)
-    return FilesResult(result, summary, money_sentence(summary["breaks"]), page)
+    page.write_text(html, encoding="utf-8")
+    return page
 
 
 def with_days(lines: pl.DataFrame, time_zone: str) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, fingerprint
 from order_ops.jobs.catalogue import owner_of
-from order_ops.store import executions
+from order_ops.store import lost_work
 from order_ops.store.engine import transaction
 from order_ops.store.letters import DeadLetter, add_dead_letters
 from order_ops.store.queries import letters
@@ -36,7 +36,7 @@ def unhandled(pool: Engine, run_ids: Sequence[str]) -> list[str]:
     """Those of the runs that have no dead letter yet, and whose work is not done again."""
     with transaction(pool) as conn:
         known = {row.origin_id for row in letters.handled_failures(conn, run_ids=list(run_ids))}
-        known |= executions.withheld(conn, run_ids)
+        known |= lost_work.withheld(conn, run_ids)
     return [run_id for run_id in run_ids if run_id not in known]
 
 

@@ -25,7 +25,7 @@ from order_ops.domain.jobs import Job
 from order_ops.domain.redaction import kept
 from order_ops.jobs import job_alerts
 from order_ops.jobs.keeper import Clock, keeping
-from order_ops.store import executions
+from order_ops.store import executions, job_totals
 from order_ops.store.engine import Connection, guarded, transaction
 from order_ops.store.executions import Asked, Ended, Execution, Failed, LeaseLost, Skipped
 from order_ops.telemetry.logs import bound
@@ -110,7 +110,7 @@ def _begun(pool: Engine, job: Job, asked: Asked) -> Execution | Skipped:
     def write(conn: Connection) -> Execution | Skipped:
         begun = executions.begin(conn, asked)
         if isinstance(begun, Skipped):
-            executions.count(conn, asked.job, "skipped", 0.0)
+            job_totals.count(conn, asked.job, "skipped", 0.0)
         if begun.lost:
             job_alerts.tell_lost(conn, begun.lost)
         return begun

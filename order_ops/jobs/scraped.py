@@ -12,7 +12,7 @@ from order_ops.mapping import Events
 from order_ops.messaging.broker_api import BrokerApi, queue_depths
 from order_ops.messaging.declared import Declared
 from order_ops.settings import Settings
-from order_ops.store import beats, executions
+from order_ops.store import beats, job_totals
 from order_ops.store.engine import transaction
 from order_ops.store.queries import alerts, letters, messages
 from order_ops.store.queries import executions as sql
@@ -57,7 +57,7 @@ def _stored(pool: Engine, grace_s: float) -> Iterable[Metric]:
     yield from message_metrics(totals, missing, found.unpublished)
     with transaction(pool) as conn:
         yield from backlog_metrics(messages.backlog(conn), list(letters.depth(conn)))
-        bounds = executions.BUCKETS_S
+        bounds = job_totals.BUCKETS_S
         yield from job_metrics(list(sql.totals(conn)), list(sql.active(conn)), bounds)
         yield from beat_metrics(beats.all_beats(conn))
         yield from alert_metrics(alerts.open_by_severity(conn), alerts.undelivered(conn))

@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 from order_ops.domain.failures import FailureKind
 from order_ops.jobs import job_alerts
 from order_ops.jobs.run_failures import FailedRun, letter
-from order_ops.store import executions
+from order_ops.store import lost_work
 from order_ops.store.engine import transaction
-from order_ops.store.executions import Lost
 from order_ops.store.letters import add_dead_letters
+from order_ops.store.lost_work import Lost
 from order_ops.store.queries import executions as sql
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ class Runs(Protocol):
 def sweep(pool: Engine) -> list[Lost]:
     """Free what dead workers held, with its alerts, and a dead letter for what is given up."""
     with transaction(pool) as conn:
-        lapsed = executions.lapsed(conn, _MOST)
+        lapsed = lost_work.lapsed(conn, _MOST)
     swept, errors = [], []
     for execution_id in lapsed:
         try:
@@ -68,7 +68,7 @@ def sweep(pool: Engine) -> list[Lost]:
 
 def _free(pool: Engine, execution_id: int) -> Lost | None:
     with transaction(pool) as conn:
-        lost = executions.lose(conn, execution_id)
+        lost = lost_work.lose(conn, execution_id)
         if lost is None:
             return None
         if lost.given_up:

@@ -45,20 +45,7 @@ def read(
     table = read_csv(path)
     created = "created_utc" if "created_utc" in table.frame.columns else "created"
     table.require([*_REQUIRED, created])
-    amounts = _amounts(table, decimal_separator)
-    lines = table.frame.select(
-        pl.col("balance_transaction_id").alias("entry_id"),
-        LINE_NO,
-        _kind().alias("kind"),
-        pl.col("reporting_category").alias("category"),
-        _provider_ref(table).alias("provider_ref"),
-        _optional(table, order_ref_column).alias("order_ref"),
-        *amounts,
-        text_columns.times(table, created, _zone_of(created, time_zone)).alias("occurred_at"),
-        _available_on(table).alias("available_on"),
-        _optional(table, "automatic_payout_id").alias("payout_id"),
-        _raw(table, order_ref_column).alias("raw"),
-    ).select(LINE_SCHEMA.names())
+    lines = _lines(table, created, order_ref_column, decimal_separator, time_zone)
     once = _without_repeats(table, lines)
     return ProviderReport(
         provider="stripe",
@@ -72,6 +59,26 @@ def read(
         ),
         time_zone=time_zone,
     )
+
+
+def _lines(
+    table: TextTable, created: str, order_ref_column: str, decimal_separator: str, time_zone: str
+) -> pl.DataFrame:
+    """Every line, canonical: columns `LINE_SCHEMA`."""
+    amounts = _amounts(table, decimal_separator)
+    return table.frame.select(
+        pl.col("balance_transaction_id").alias("entry_id"),
+        LINE_NO,
+        _kind().alias("kind"),
+        pl.col("reporting_category").alias("category"),
+        _provider_ref(table).alias("provider_ref"),
+        _optional(table, order_ref_column).alias("order_ref"),
+        *amounts,
+        text_columns.times(table, created, _zone_of(created, time_zone)).alias("occurred_at"),
+        _available_on(table).alias("available_on"),
+        _optional(table, "automatic_payout_id").alias("payout_id"),
+        _raw(table, order_ref_column).alias("raw"),
+    ).select(LINE_SCHEMA.names())
 
 
 def _amounts(table: TextTable, decimal_separator: str) -> list[pl.Series]:

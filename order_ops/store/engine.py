@@ -118,10 +118,9 @@ def transaction(pool: Engine) -> Iterator[Connection]:
             yield driver
             if (guard := connection.get_execution_options().get(_GUARD)) is not None:
                 guard(driver)
-        except Exception:
-            raise
-        except BaseException as interrupt:
-            connection.invalidate(interrupt)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                connection.invalidate(error)
             raise
         finally:
             driver.row_factory = tuple_row

@@ -4,10 +4,10 @@ A piece of work is a job's step and a work key (a partition, or all there is). I
 asked for by a request (a tick, a person's run, a day's news): one request is done
 once, and one execution of a piece of work is in hand at a time, by the database's
 clock. Its fence goes up with whoever takes it over, and `hold` in a transaction
-keeps it until that has ended. Runs, retries and timeouts are `order_ops.jobs.runtime`.
+keeps it until that has ended. What its worker has left is `lost_work`; runs, retries and
+timeouts are `order_ops.jobs.runtime`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,13 +15,10 @@ import orjson
 
 from order_ops.domain.jobs import LEASE_S, STALLS
 from order_ops.domain.redaction import kept_config
+from order_ops.store import job_totals
 from order_ops.store.engine import Connection
+from order_ops.store.lost_work import Lost, lose_row
 from order_ops.store.queries import executions as sql
-
-BUCKETS_S = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600)
-"""Bounds of the duration histogram, in seconds, up to the longest timeout."""
-AGAIN_S = 2.0
-"""Lost work is done again after so long."""
 
 Ended = Literal["done", "failed", "waiting", "cancelled"]
 
@@ -67,7 +64,7 @@ class Execution:
     fence: int
     attempt: int
     failures: int = 0
-    lost: "Lost | None" = None
+    lost: Lost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +76,7 @@ class Skipped:
     """
 
     reason: str
-    lost: "Lost | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """An execution whose worker is gone; `given_up`: once too often."""
-
-    id: int
-    job: str
-    step: str
-    work_key: str
-    run_id: str
-    attempt: int
-    stalls: int
-    error_type: str
-    error: str
-    stack: str | None
-    input: dict[str, Any]
-    given_up: bool
+    lost: Lost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +98,7 @@ def begin(conn: Connection, asked: Asked) -> Execution | Skipped:
     if live is not None and not ours and (why := _in_hand(live)):
         return Skipped(why)
     held = live is not None and live.state == "running"
-    lost = _lose(conn, live) if held and not ours else None
+    lost = lose_row(conn, live) if held and not ours else None
     own = sql.of_request(conn, **which, request=asked.request)
     if own is not None and (why := _settled(own, once=asked.once)):
         return Skipped(why, lost)
@@ -252,69 +231,4 @@ def finish(
     )
     if row is None:
         raise LeaseLost(f"execution {execution.id} is not ours any more")
-    count(conn, asked.job, "retried" if state == "waiting" else state, row.seconds)
-
-
-def lapsed(conn: Connection, most: int) -> list[int]:
-    """Ids of up to `most` executions that dead workers hold, the longest first."""
-    return [row.id for row in sql.lapsed(conn, executions=most)]
-
-
-def lose(conn: Connection, execution_id: int) -> Lost | None:
-    """Free what a dead worker holds: it waits to be done again, or is given up.
-
-    None: somebody decides about it now, or has decided.
-    """
-    row = sql.lapsed_one(conn, id=execution_id)
-    return None if row is None else _lose(conn, row)
-
-
-def give_up(conn: Connection, execution_id: int, attempt: int) -> bool:
-    """End work that waits and that nobody will do; False: somebody has begun it meanwhile."""
-    row = sql.give_up(conn, id=execution_id, attempt=attempt, state="failed")
-    if row is not None:
-        count(conn, row.job, "failed", row.seconds)
-    return row is not None
-
-
-def cancel(conn: Connection, execution_id: int, attempt: int) -> None:
-    """End work that waits, and that a person has cancelled."""
-    if (row := sql.give_up(conn, id=execution_id, attempt=attempt, state="cancelled")) is not None:
-        count(conn, row.job, "cancelled", row.seconds)
-
-
-def _lose(conn: Connection, row: Any) -> Lost:
-    stalls = row.stalls + 1
-    lost = Lost(
-        id=row.id,
-        job=row.job,
-        step=row.step,
-        work_key=row.work_key,
-        run_id=row.run_id,
-        attempt=row.attempt,
-        stalls=stalls,
-        error_type=row.error_type or "Stalled",
-        error=row.error
-        or f"its worker {row.worker} was last heard of at {row.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC",
-        stack=row.stack,
-        input=row.input,
-        given_up=stalls > STALLS,
-    )
-    state = "failed" if lost.given_up else "waiting"
-    told = {"stalls": stalls, "error_type": lost.error_type, "error": lost.error}
-    sql.lose(conn, id=row.id, state=state, again_s=AGAIN_S, **told)
-    count(conn, row.job, "timed_out" if lost.error_type == "TimedOut" else "stalled", row.seconds)
-    if lost.given_up:
-        count(conn, row.job, "failed", row.seconds)
-    return lost
-
-
-def count(conn: Connection, job: str, status: str, seconds: float) -> None:
-    """One more execution that ended so; counts outlive the executions."""
-    buckets = [int(seconds <= bound) for bound in BUCKETS_S]
-    sql.count_ended(conn, job=job, status=status, seconds=seconds, buckets=buckets)
-
-
-def withheld(conn: Connection, run_ids: Sequence[str]) -> set[str]:
-    """Failed runs whose work is done again, or will be: they are no failure to tell of."""
-    return {row.run for row in sql.withheld(conn, run_ids=list(run_ids))}
+    job_totals.count(conn, asked.job, "retried" if state == "waiting" else state, row.seconds)

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from order_ops.domain.jobs import Job
-from order_ops.store import executions
+from order_ops.store import executions, lost_work
 from order_ops.store.engine import transaction
-from order_ops.store.executions import Asked, Execution, Lost
+from order_ops.store.executions import Asked, Execution
+from order_ops.store.lost_work import Lost
 from order_ops_tests.integration.conftest import Shop
 
 
@@ -34,7 +35,7 @@ def begin(shop: Shop, wanted: Asked) -> Execution:
 def lose(shop: Shop) -> list[Lost]:
     """What is found to be lost, freed."""
     with transaction(shop.pool) as conn:
-        found = [executions.lose(conn, one) for one in executions.lapsed(conn, 10)]
+        found = [lost_work.lose(conn, one) for one in lost_work.lapsed(conn, 10)]
     return [lost for lost in found if lost is not None]
 
 

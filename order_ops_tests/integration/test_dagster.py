@@ -11,6 +11,7 @@ from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS
 from order_ops.jobs.reconciliation_days import AccountDay, mark
 from order_ops.settings import get_settings
 from order_ops.store.engine import transaction
+from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run, tick
 from order_ops_tests.integration.executions import in_hand
@@ -83,8 +84,7 @@ def test_a_failed_run_becomes_one_dead_letter_and_one_alert(
 ) -> None:
     from order_ops.orchestration.ops import intake
 
-    def broken(*_: object, **__: object) -> None:
-        raise ValueError(FAILING)
+    broken = raising(ValueError(FAILING))
 
     monkeypatch.setattr(intake, "apply_while_due", broken)
     failed = [run(defs, instance, "apply_order_events_job") for _ in range(2)]

@@ -12,6 +12,7 @@ from order_ops.domain.messages import Message
 from order_ops.jobs import dead_letters, letter_sets, run_failures
 from order_ops.jobs.run_failures import FailedRun
 from order_ops.store.audit import Actor
+from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run, tick
 from order_ops_tests.shop import created, message
@@ -188,8 +189,7 @@ def test_a_failed_run_is_launched_again_once_and_its_letter_ends_with_it(
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ValueError(FAILING)
+    broken = raising(ValueError(FAILING))
 
     with monkeypatch.context() as patch:
         patch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
@@ -218,8 +218,7 @@ def test_a_launched_run_that_fails_again_has_a_letter_linked_to_the_first(
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ValueError(FAILING)
+    broken = raising(ValueError(FAILING))
 
     monkeypatch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
     run(defs, instance, "expire_orders_job")

@@ -165,11 +165,13 @@ def test_each_id_on_the_way_finds_the_same(failed: Shop) -> None:
     numbers = (f"letter:{letter}", f"dead_letter:{letter}", f"event:{event}")
     names = (theirs, ours, f"message:{ours}", "o1", "order:o1", "order:shop/o1", f" {ONE} ")
     for one in (*numbers, *names):
-        of_the_cart(failed, found(one))
-    _a_run_and_its_execution_find_all_they_had(failed)
+        told = found(one)
+        assert letter in ids(told, "letters"), one
+        assert ours in [row["message_id"] for row in told["outbox"]], one
+        of_the_cart(failed, told)
 
 
-def _a_run_and_its_execution_find_all_they_had(failed: Shop) -> None:
+def test_a_run_and_its_execution_find_all_they_had(failed: Shop) -> None:
     execution = failed.one("SELECT id FROM ops.job_execution")
     told = found(RUN)
     orders = {row["order_id"] for row in told["messages"]}

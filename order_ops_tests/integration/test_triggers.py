@@ -9,7 +9,8 @@ import pytest
 from order_ops.jobs import overdue
 from order_ops.jobs.catalogue import JOBS, expected_beats
 from order_ops.orchestration import schedules
-from order_ops.store.executions import BUCKETS_S
+from order_ops.store.job_totals import BUCKETS_S
+from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run, scheduled, tick
 from order_ops_tests.shop import created, reserved
@@ -63,8 +64,7 @@ def test_a_failed_run_is_asked_for_until_it_has_its_dead_letter(
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise ValueError("broken")
+    broken = raising(ValueError("broken"))
 
     first = tick(instance, "run_failure_sensor")
     assert (first.run_requests, bool(first.cursor)) == ([], True)

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +11,7 @@ from order_ops.devstack.processes import free_port
 from order_ops.devstack.waiting import wait_until
 from order_ops.jobs import watch
 from order_ops.jobs.watch import Watcher
+from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop
 
 
@@ -65,8 +65,7 @@ def test_it_is_well_while_every_duty_was_done_not_long_ago(watcher: Watcher) -> 
 def test_it_is_not_well_while_a_duty_fails_whatever_the_others_do(
     shop: Shop, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, duty: str, function: str
 ) -> None:
-    def broken(*_: object, **__: object) -> NoReturn:
-        raise ValueError("broken")
+    broken = raising(ValueError("broken"))
 
     monkeypatch.setattr(f"order_ops.jobs.watch.{function}", broken)
     others = {one.name for one in watcher.duties()} - {duty}

@@ -153,10 +153,12 @@ HAVING NOT bool_or(COALESCE(in_hand, false)) AND (bool_or(COALESCE(lost, false))
 SELECT run FROM unnest(:run_ids::text[]) AS run
 WHERE NOT EXISTS (SELECT 1 FROM ops.job_execution WHERE run_ids @> ARRAY[run]);
 
--- name: withheld
--- Failed runs whose work is still to be done again, or was taken over by another run: what
--- becomes of it is told when it is known. A run that could not do a part of it is told of.
-SELECT run FROM ops.job_execution, unnest(run_ids) AS run
+-- name: taken_over
+-- Failed runs whose work is still to be done again, or was taken over by another run or a later
+-- request: what becomes of it is told when it is known. A run that could not do a part of it is
+-- told of.
+SELECT run, bool_or(run_id <> run OR state = 'superseded') AS by_others
+FROM ops.job_execution, unnest(run_ids) AS run
 WHERE run_ids && :run_ids::text[] AND run = ANY (:run_ids::text[])
 GROUP BY run
 HAVING bool_or(run_id <> run OR state IN ('running', 'waiting', 'superseded'))

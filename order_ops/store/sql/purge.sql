@@ -121,16 +121,12 @@ WITH old AS (
 SELECT count(*) AS rows, max(id) AS last FROM old;
 
 -- name: unreviewed_runs
--- Of failed runs, those whose dead letter is not dealt with, or not written yet; one whose work
--- another run has done, or a later request, has none.
+-- Of failed runs, those whose dead letter is not dealt with, or not written yet; the excused have
+-- none.
 SELECT run_id FROM unnest(:run_ids::text[]) AS failed(run_id)
-WHERE NOT EXISTS (
+WHERE run_id <> ALL (:excused::text[]) AND NOT EXISTS (
     SELECT 1 FROM ops.dead_letter WHERE origin = 'run' AND origin_id = failed.run_id
-) AND NOT COALESCE((
-    SELECT bool_or(job_execution.run_id <> failed.run_id OR state = 'superseded')
-        AND NOT bool_or(job_execution.run_id = failed.run_id AND state = 'failed')
-    FROM ops.job_execution WHERE run_ids && ARRAY[failed.run_id]
-), false) OR EXISTS (
+) OR EXISTS (
     SELECT 1 FROM ops.dead_letter
     WHERE origin = 'run' AND origin_id = failed.run_id AND state IN ('open', 'replaying')
 );
