@@ -1,19 +1,14 @@
 """The command line says what is wrong, where, and what to do, and exits with 2."""
 
 import getpass
-import json
 import socket
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from order_ops.cli import app
+from order_ops_tests.unit.cli.invoked import NOWHERE, refused, run
 
-REQUIRED_COLUMNS = [
-    "balance_transaction_id", "created", "currency", "gross", "fee", "net",
-    "reporting_category",
-]  # fmt: skip
 COMMANDS = [
     "up",
     "demo",
@@ -31,22 +26,6 @@ COMMANDS = [
     "dlq",
     "messages",
 ]
-NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
-INTERNAL = "entry_id,order_id,currency,occurred_at,amount\nc1,o1,BRL,2026-03-01T12:00:00Z,10.00\n"
-
-
-def run(*arguments: str | Path) -> Result:
-    # wide, so that no word of a message is broken over two lines
-    wide = {"COLUMNS": "400", "TERM": "dumb"}
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=wide)
-
-
-def refused(*arguments: str | Path) -> str:
-    result = run(*arguments)
-    assert result.exit_code == 2, (result.exit_code, result.output, result.exception)
-    assert "Traceback" not in result.output
-    assert result.stdout == ""
-    return result.stderr
 
 
 def test_every_command_is_listed_and_explains_itself() -> None:
@@ -134,169 +113,6 @@ def test_a_provider_file_that_is_not_there_is_named_before_the_database_is_asked
     monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
     told = refused("ingest", tmp_path / "march.csv", "--account", "shop-cards")
     assert "march.csv: No such file" in told
-
-
-def reconcile(tmp_path: Path, internal: Path, provider: str, *more: str) -> str:
-    out = tmp_path / "out"
-    told = refused("reconcile", "--internal", internal, "--provider", provider, "--out", out, *more)
-    assert not out.exists(), "nothing is written when a file is refused"
-    return told
-
-
-@pytest.fixture
-def internal(tmp_path: Path) -> Path:
-    path = tmp_path / "internal.csv"
-    path.write_text(INTERNAL)
-    return path
-
-
-def provider_file(tmp_path: Path, columns: list[str], row: str = "") -> Path:
-    path = tmp_path / "report.csv"
-    path.write_text(",".join(columns) + "\n" + row)
-    return path
-
-
-def test_reconcile_names_the_missing_file(tmp_path: Path, internal: Path) -> None:
-    told = reconcile(tmp_path, internal, f"stripe:{tmp_path / 'none.csv'}")
-    assert "none.csv: No such file" in told
-
-
-def test_reconcile_names_the_missing_internal_file(tmp_path: Path) -> None:
-    report = provider_file(tmp_path, REQUIRED_COLUMNS)
-    told = reconcile(tmp_path, tmp_path / "ours.csv", f"stripe:{report}")
-    assert "ours.csv" in told
-
-
-@pytest.mark.parametrize("missing", REQUIRED_COLUMNS)
-def test_reconcile_names_file_line_and_missing_column(
-    tmp_path: Path, internal: Path, missing: str
-) -> None:
-    columns = [name for name in REQUIRED_COLUMNS if name != missing]
-    report = provider_file(tmp_path, columns)
-    told = reconcile(tmp_path, internal, f"stripe:{report}")
-    assert f"report.csv, line 1, column {missing}: " in told
-
-
-def test_what_was_typed_is_repeated_as_it_was_typed(tmp_path: Path, internal: Path) -> None:
-    """Rich would take [bold] for markup and :x: for an emoji, and fail on [/red]."""
-    told = reconcile(tmp_path, internal, f"stripe:{tmp_path}/march[bold]:x:.csv")
-    assert "march[bold]:x:.csv" in told
-    assert "[/red]" in reconcile(tmp_path, internal, f"stripe:{tmp_path}/[/red].csv")
-
-
-def test_reconcile_names_the_providers_there_are(tmp_path: Path, internal: Path) -> None:
-    assert "known: stripe" in reconcile(tmp_path, internal, "paypal:file.csv")
-
-
-def test_reconcile_names_missing_rules(tmp_path: Path, internal: Path) -> None:
-    report = provider_file(tmp_path, REQUIRED_COLUMNS)
-    rules = str(tmp_path / "rules.yaml")
-    assert "rules.yaml" in reconcile(tmp_path, internal, f"stripe:{report}", "--rules", rules)
-
-
-def test_reconcile_names_an_unknown_time_zone(tmp_path: Path, internal: Path) -> None:
-    report = provider_file(tmp_path, REQUIRED_COLUMNS)
-    report.write_text(
-        report.read_text() + "txn_1,2026-03-01 12:00:00,brl,10.00,0.00,10.00,charge\n"
-    )
-    zone = "America/Sao_Paolo"
-    assert zone in reconcile(tmp_path, internal, f"stripe:{report}", "--time-zone", zone)
-
-
-def test_reconcile_refuses_a_day_that_is_none(tmp_path: Path, internal: Path) -> None:
-    assert "--as-of" in reconcile(tmp_path, internal, "stripe:x.csv", "--as-of", "2026-02-30")
-
-
-@pytest.mark.parametrize("option", ["--internal", "--provider", "--out"])
-def test_reconcile_names_the_option_it_needs(option: str) -> None:
-    given = {"--internal": "a.csv", "--provider": "stripe:b.csv", "--out": "out"}
-    del given[option]
-    words = [word for pair in given.items() for word in pair]
-    assert option in refused("reconcile", *words)
-
-
-def test_the_figures_of_a_demo_go_to_the_named_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Outcome:
-        figures = {"matched": 3}  # noqa: RUF012
-        as_labelled = False
-
-    monkeypatch.setattr("order_ops.devstack.demo.run", lambda home, console: Outcome)
-    file = tmp_path / "figures.json"
-    result = run("demo", "--home", tmp_path, "--json", file)
-    assert result.exit_code == 1, "a demo that does not find what it labelled has failed"
-    assert json.loads(file.read_text()) == {"matched": 3}
-
-
-@pytest.mark.parametrize("problem", ["is away", None])
-def test_doctor_says_what_is_fine_and_what_is_not(
-    problem: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from order_ops.domain.findings import Finding
-    from order_ops.jobs.doctor import Check
-
-    found = [Finding("queue [q]", problem, "declare it")] if problem else []
-    wanted = [Check("the broker is fine", lambda: found)]
-    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
-    monkeypatch.setattr("order_ops.jobs.doctor.checks", lambda *_, bindings: wanted)
-    monkeypatch.setattr("order_ops.orchestration.doctor.dagster_findings", lambda now: [])
-    result = run("doctor", "--json", tmp_path / "new" / "out.json")
-    assert result.exit_code == (1 if problem else 0)
-    line = "✘ queue [q]: is away; declare it" if problem else "✔ the broker is fine"
-    assert result.stdout.splitlines()[0] == line
-    assert "✔ Dagster" in result.stdout
-    assert json.loads((tmp_path / "new" / "out.json").read_text())["ok"] is (problem is None)
-    assert json.loads(run("doctor", "--json", "-").stdout)["ok"] is (problem is None)
-
-
-def test_a_check_with_brackets_in_it_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from order_ops.domain.findings import Finding
-    from order_ops.jobs.doctor import Check
-
-    wanted = [Check("[/fine]", list), Check("x", lambda: [Finding("[/q]", "[/is]", "[/do]")])]
-    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
-    monkeypatch.setattr("order_ops.jobs.doctor.checks", lambda *_, bindings: wanted)
-    monkeypatch.setattr("order_ops.orchestration.doctor.dagster_findings", lambda now: [])
-    told = run("doctor").stdout.splitlines()
-    assert told[:2] == ["✔ [/fine]", "✘ [/q]: [/is]; [/do]"]
-
-
-WITH_JSON = [
-    ("doctor",),
-    ("demo",),
-    ("reconcile", "--internal", "a.csv", "--provider", "stripe:b.csv", "--out", "out"),
-    ("dlq", "list"),
-    ("dlq", "groups"),
-    ("dlq", "show", "1"),
-    ("messages", "ledger"),
-    ("messages", "gaps"),
-    ("trace", "x"),
-]
-
-
-@pytest.mark.parametrize("command", WITH_JSON, ids=" ".join)
-def test_a_file_that_cannot_be_written_is_named_before_any_work(
-    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
-    monkeypatch.setattr("order_ops.devstack.demo.run", lambda *_: pytest.fail("it has begun"))
-    (tmp_path / "file").touch()
-    told = refused(*command, "--json", tmp_path)
-    assert f"--json {tmp_path}: cannot be written: Is a directory" in told
-    told = refused(*command, "--json", tmp_path / "file" / "out.json")
-    assert "out.json: cannot be written: " in told
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert "cannot be written: Permission denied" in refused(*command, "--json", tmp_path / "x")
-
-
-def test_a_disk_that_is_full_at_the_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Outcome:
-        figures = {"matched": 3}  # noqa: RUF012
-        as_labelled = True
-
-    monkeypatch.setattr("order_ops.devstack.demo.run", lambda home, console: Outcome)
-    assert "/dev/full: cannot be written: No space left" in refused("demo", "--json", "/dev/full")
 
 
 @pytest.mark.parametrize("command", [("dlq", "discard", "1"), ("pause", "consumer")], ids=str)

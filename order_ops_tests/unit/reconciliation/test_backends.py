@@ -11,8 +11,8 @@ from order_ops.reconciliation.core import reconcile
 from order_ops.reconciliation.frames import internal_entries, provider_entries
 from order_ops.reconciliation.matching import match
 from order_ops.reconciliation.rules import load_rules
+from order_ops_tests.unit.reconciliation.cases import CASES, TABLES
 from order_ops_tests.unit.reconciliation.entries import TODAY, internal, provider
-from order_ops_tests.unit.reconciliation.test_core import CASES, TABLES
 
 
 def _sides() -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,12 +1,16 @@
-"""What must hold for any input, worked out again in plain Python from the rows alone."""
+"""What must hold for any input, most of it worked out again in plain Python from the rows alone."""
 
+import random
 from collections import Counter, defaultdict
 from datetime import timedelta
+from typing import Any
 
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_ops.reconciliation.result import Reconciliation
+from order_ops_tests.unit.reconciliation.cases import TABLES
 from order_ops_tests.unit.reconciliation.entries import (
     OLD,
     TODAY,
@@ -17,8 +21,28 @@ from order_ops_tests.unit.reconciliation.entries import (
     run,
     theirs,
 )
-from order_ops_tests.unit.reconciliation.test_core import SIDES
 
+REFS = st.sampled_from([None, "a", "b", "c"])
+VALUES: dict[str, Any] = {
+    "amount": st.sampled_from([0, 1, 500, 1000]),
+    "ref": REFS,
+    "order": st.sampled_from([None, "o1", "o2"]),
+    "currency": st.sampled_from(["BRL", "USD"]),
+    "day": st.sampled_from([OLD, TODAY]),
+    "minute": st.integers(0, 2),
+}
+OUR_VALUES = st.fixed_dictionaries(
+    VALUES
+    | {
+        "kind": st.sampled_from(["charge", "refund"]),
+        "status": st.sampled_from(["succeeded", "succeeded", "pending", "failed"]),
+        "order_state": st.sampled_from([None, "CONFIRMED", "EXPIRED"]),
+    }
+)
+THEIR_VALUES = st.fixed_dictionaries(
+    VALUES | {"kind": st.sampled_from(["charge", "refund", "dispute", "unclassified", "payout"])}
+)
+SIDES = st.tuples(st.lists(OUR_VALUES, max_size=8), st.lists(THEIR_VALUES, max_size=8))
 ORDER_MONEY = {"charge", "refund", "dispute", "unclassified"}
 
 
@@ -162,3 +186,52 @@ def test_two_days_with_carry_over_match_what_one_run_matches(payments: list[Row]
 def test_carried_entries_keep_the_day_they_were_first_seen() -> None:
     again = run([], [], carried_internal=internal([ours("p1", ref="pi", day=OLD)]))
     assert again.breaks["first_seen"].to_list() == [OLD]
+
+
+@settings(deadline=None, max_examples=25)
+@given(sides=SIDES, carried=SIDES, seed=st.integers(0, 99))
+def test_totals_are_kept_and_nothing_is_matched_twice(
+    sides: tuple[list[Row], list[Row]], carried: tuple[list[Row], list[Row]], seed: int
+) -> None:
+    our_rows, their_rows = _rows(sides)
+    before = [
+        [row | {"entry_id": f"c{row['entry_id']}"} for row in side] for side in _rows(carried)
+    ]
+    result = run(
+        our_rows,
+        their_rows,
+        carried_internal=internal(before[0]),
+        carried_provider=provider(before[1]),
+    )
+    assert not any(result.residual_minor.values())
+    members = result.match_members
+    assert not members.select("side", "entry_id").is_duplicated().any()
+    assert not result.break_members.select("side", "entry_id").is_duplicated().any()
+    assert not result.breaks["break_id"].is_duplicated().any()
+    assert not result.breaks.select("key", "currency").is_duplicated().any()
+    assert (result.breaks["at_stake_minor"] >= 0).all()
+    shuffle = random.Random(seed).sample
+    again = run(
+        shuffle(our_rows, len(our_rows)),
+        shuffle(their_rows, len(their_rows)),
+        carried_internal=internal(shuffle(before[0], len(before[0]))),
+        carried_provider=provider(shuffle(before[1], len(before[1]))),
+    )
+    for table in TABLES:
+        assert getattr(result, table).equals(getattr(again, table)), table
+
+
+@settings(deadline=None, max_examples=25)
+@given(sides=SIDES)
+def test_every_entry_of_effect_is_accounted_for(sides: tuple[list[Row], list[Row]]) -> None:
+    our_rows, their_rows = _rows(sides)
+    result = run(our_rows, their_rows)
+    told = pl.concat(
+        [
+            result.match_members.select("side", "entry_id"),
+            result.break_members.select("side", "entry_id"),
+        ]
+    ).unique()
+    paid = {("internal", row["entry_id"]) for row in our_rows if row["status"] == "succeeded"}
+    listed = {("provider", row["entry_id"]) for row in their_rows if row["kind"] != "payout"}
+    assert paid | listed <= set(told.rows())
