@@ -12,9 +12,9 @@ from order_ops.cli.base import (
     JsonFile,
     Reason,
     actor,
+    check_writable,
     console,
     explained,
-    make_folder,
     plain,
     pool,
     write_json,
@@ -54,7 +54,7 @@ def list_alerts(
     from order_ops.jobs import alerts  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         wanted: Any = None if severity is None else severity.value
         found = alerts.find(pool(), severity=wanted, keys=keys, ended=every, limit=limit + 1)
     if json_file is not None:
@@ -71,7 +71,7 @@ def show(alert: AlertId, json_file: JsonFile = None) -> None:
     from order_ops.jobs import alerts  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         story = alerts.story(pool(), alert)
     if json_file is not None:
         write_json(json_file, as_json(story))

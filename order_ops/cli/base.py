@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EACCES, EISDIR
+from errno import EACCES, EISDIR, ENOTDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,11 +37,11 @@ By = Annotated[
 ]
 
 
-def pool() -> "Engine":
-    """The database of the settings."""
-    from order_ops.store.engine import engine  # noqa: PLC0415
+def pool(*, patient: bool = False) -> "Engine":
+    """The database of the settings; a person who waits is told of a lock soon."""
+    from order_ops.store.engine import LOCK_TIMEOUT_S, engine  # noqa: PLC0415
 
-    return engine(get_settings())
+    return engine(get_settings(), lock_timeout_s=LOCK_TIMEOUT_S if patient else 5)
 
 
 def plain(value: object, style: str = "", *, keep: str = "") -> Text:
@@ -123,8 +123,8 @@ def _database_hint(error: Exception) -> str | None:
     return None
 
 
-def make_folder(file: Path | None) -> None:
-    """The folder of a file that is written at the end of long work, and whether it can be.
+def check_writable(file: Path | None) -> None:
+    """Whether a file that is written at the end of long work can be; nothing is made yet.
 
     Raises:
         SettingsError: it cannot.
@@ -132,10 +132,12 @@ def make_folder(file: Path | None) -> None:
     if file is None or str(file) == "-":
         return
     with _writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
         if file.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-        if not os.access(file if file.exists() else file.parent, os.W_OK):
+        there = next(path for path in (file, *file.absolute().parents) if path.exists())
+        if there != file and not there.is_dir():
+            raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
+        if not os.access(there, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
 
 
@@ -146,6 +148,7 @@ def write_json(file: Path, outcome: Any) -> None:
         typer.echo(text)
         return
     with explained(), _writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n", encoding="utf-8")
 
 

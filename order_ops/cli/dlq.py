@@ -13,9 +13,9 @@ from order_ops.cli.base import (
     JsonFile,
     Reason,
     actor,
+    check_writable,
     console,
     explained,
-    make_folder,
     plain,
     pool,
     write_json,
@@ -65,7 +65,7 @@ def list_letters(
     from order_ops.jobs import letter_sets  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         states: Any = None if state is LetterState.ALL else (state.value,)
         wanted = letter_sets.Selection(states=states, **filters)
         found = letter_sets.find(pool(), wanted, limit + 1)
@@ -89,7 +89,7 @@ def groups(json_file: JsonFile = None) -> None:
     from order_ops.jobs import letter_sets  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         found = letter_sets.groups(pool())
     if json_file is not None:
         write_json(json_file, [group._asdict() for group in found])
@@ -112,7 +112,7 @@ def show(
     with explained():
         if body and json_file is not None:
             raise SettingsError("--body, --json: say one of them")
-        make_folder(json_file)
+        check_writable(json_file)
         story = letter_sets.story(pool(), letter)
     if body:
         edited = story.letter.edited

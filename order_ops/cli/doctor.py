@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from order_ops.cli.base import JsonFile, console, explained, make_folder, plain, write_json
+from order_ops.cli.base import JsonFile, check_writable, console, explained, plain, write_json
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 
@@ -26,7 +26,7 @@ def doctor(
     with explained():
         settings = get_settings()
         events = load_mapping(settings.mapping).events
-        make_folder(json_file)
+        check_writable(json_file)
     wanted = audit.checks(settings, events, bindings=not without_bindings)
     dagster = audit.Check(
         "Dagster's storage answers at its schema, its daemons live",

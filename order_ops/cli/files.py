@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 import typer
 
-from order_ops.cli.base import console, explained, make_folder, pool, write_json
+from order_ops.cli.base import check_writable, console, explained, pool, write_json
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 
@@ -22,7 +22,7 @@ def ingest(
     with explained():
         settings = get_settings()
         found = load_mapping(settings.mapping).account(account)
-        done = run(pool(), found, file)
+        done = run(pool(patient=True), found, file)
     if done.known_since:
         console.out(f"{done.name} is known since {done.known_since}: nothing changed.")
         return
@@ -60,7 +60,7 @@ def reconcile(
     from order_ops.reconciliation.rules import load_rules  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         done: Any = reconcile_files(
             internal,
             provider,

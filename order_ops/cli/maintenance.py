@@ -10,9 +10,9 @@ from order_ops.cli.base import (
     JsonFile,
     Reason,
     actor,
+    check_writable,
     console,
     explained,
-    make_folder,
     plain,
     pool,
     write_json,
@@ -63,7 +63,7 @@ def list_windows(json_file: JsonFile = None) -> None:
     from order_ops.jobs import alerts  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         found = alerts.maintenance(pool())
     if json_file is not None:
         write_json(json_file, [window._asdict() for window in found])

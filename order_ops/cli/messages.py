@@ -11,9 +11,9 @@ from order_ops.cli.base import (
     JsonFile,
     Reason,
     actor,
+    check_writable,
     console,
     explained,
-    make_folder,
     plain,
     pool,
     write_json,
@@ -42,7 +42,7 @@ def ledger(
     from order_ops.jobs import message_ledger  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         balance = _refreshed()
         rows = message_ledger.hours(pool(), hours)
     if json_file is not None:
@@ -60,7 +60,7 @@ def gaps(json_file: JsonFile = None) -> None:
     from order_ops.jobs import message_ledger  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         _refreshed()
         found = message_ledger.balance(pool(), 0).gaps
     if json_file is not None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from order_ops.cli.base import console, explained, make_folder, pool, write_json
+from order_ops.cli.base import check_writable, console, explained, pool, write_json
 from order_ops.mapping import load_mapping
 from order_ops.settings import SettingsError, get_settings
 
@@ -40,7 +40,7 @@ def demo(
     from order_ops.devstack.demo import run  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         outcome = run(home, Console())
     if json_file is not None:
         write_json(json_file, outcome.figures)
@@ -77,7 +77,7 @@ def relay() -> None:
         if settings.amqp_url is None:
             raise SettingsError("ORDER_OPS_AMQP_URL: is not set: the relay needs a broker")
         events = load_mapping(settings.mapping).events
-        made = Relay(pool(), settings.amqp_url, events)
+        made = Relay(pool(patient=True), settings.amqp_url, events)
     _run_process("relay", made.run, made.stop)
 
 
@@ -96,7 +96,7 @@ def watch() -> None:
         events = load_mapping(settings.mapping).events
         with_dagster = "DAGSTER_HOME" in os.environ
         runs, expected = (StoredRuns(), expected_beats()) if with_dagster else (None, {})
-        watcher = Watcher(pool(), settings, events, runs, expected)
+        watcher = Watcher(pool(patient=True), settings, events, runs, expected)
         try:
             _run_process("watch", watcher.run, watcher.stop)
         except (OSError, UnicodeError) as error:  # the latter of a name that is no host's
@@ -116,11 +116,11 @@ def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -
     from order_ops.telemetry import crash, logs  # noqa: PLC0415
 
     logs.configure(name)
-    crash.install(partial(tell_death, pool(), name))
+    crash.install(partial(tell_death, pool(patient=True), name))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop())
     with suppress(Exception):  # the database may come up later than we
-        tell_start(pool(), name)
+        tell_start(pool(patient=True), name)
     run()
     with suppress(Exception):
-        beats.end(pool(), f"process:{name}")
+        beats.end(pool(patient=True), f"process:{name}")

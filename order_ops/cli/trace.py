@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from order_ops.cli.base import JsonFile, console, explained, make_folder, pool, write_json
+from order_ops.cli.base import JsonFile, check_writable, console, explained, pool, write_json
 from order_ops.cli.trace_view import as_json, tell
 from order_ops.settings import get_settings
 
@@ -36,7 +36,7 @@ def trace(
     from order_ops.jobs.trace import trace as find  # noqa: PLC0415
 
     with explained():
-        make_folder(json_file)
+        check_writable(json_file)
         found = find(pool(), wanted, _logs() if logs is None else logs, limit)
     if json_file is not None:
         write_json(json_file, as_json(found))

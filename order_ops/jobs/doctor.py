@@ -105,7 +105,7 @@ def database(url: str) -> list[Finding]:
     """The database: reachable, PostgreSQL 14 or newer, at this release's migration."""
     where = f"database {shown(url)}"
     try:
-        major = server_version(url)
+        major, writable = _server(url)
         at, head = migrate.pending(url)
     except SQLAlchemyError as error:
         told = f"does not answer: {reason(error)}"
@@ -114,6 +114,9 @@ def database(url: str) -> list[Finding]:
     if major < OLDEST_POSTGRES:
         told = f"is PostgreSQL {major}, older than {OLDEST_POSTGRES}"
         found.append(Finding(where, told, f"upgrade it to {OLDEST_POSTGRES} or newer"))
+    if not writable:
+        told = "takes no writes: it is a standby, or its default_transaction_read_only is on"
+        found.append(Finding(where, told, "let ORDER_OPS_DATABASE_URL name the primary"))
     if at != head:
         told = f"is at migration {at or 'none'}, this release needs {head}"
         remedy = "run `order-ops migrate`; if the database is the newer one, upgrade order_ops"
@@ -128,13 +131,12 @@ def shown(url: str) -> str:
     return f"{host}:{parts.port or 5432}/{parts.database}"
 
 
-def server_version(url: str) -> int:
-    """PostgreSQL's major version.
-
-    Raises:
-        SQLAlchemyError: no connection within 5 s.
-    """
+def _server(url: str) -> tuple[int, bool]:
+    """PostgreSQL's major version, and whether it takes writes; no connection within 5 s raises."""
     engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": TIMEOUT_S})
     with engine.connect() as connection:
-        number = connection.execute(text("SELECT current_setting('server_version_num')")).scalar()
-    return int(number or 0) // 10_000
+        number, read_only = connection.execute(text(_SERVER)).one()
+    return int(number) // 10_000, read_only == "off"
+
+
+_SERVER = "SELECT current_setting('server_version_num'), current_setting('transaction_read_only')"

@@ -70,7 +70,7 @@ class Keeper(threading.Thread):
     def __init__(self, pool: Engine, job: Job, execution: Execution, clock: Clock) -> None:
         super().__init__(name=f"keeper of {job.name}", daemon=True)
         self._work = threading.get_ident()
-        self._apart = apart(pool)
+        self._apart = apart(pool, "keeper")
         self._job, self._execution, self._clock = job, execution, clock
         self._began = monotonic()
         self._ended = threading.Event()

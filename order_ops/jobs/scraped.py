@@ -13,7 +13,7 @@ from order_ops.messaging.broker_api import BrokerApi, queue_depths
 from order_ops.messaging.declared import Declared
 from order_ops.settings import Settings
 from order_ops.store import beats, job_totals
-from order_ops.store.engine import transaction
+from order_ops.store.engine import apart, transaction
 from order_ops.store.queries import alerts, letters, messages
 from order_ops.store.queries import executions as sql
 from order_ops.telemetry.job_metrics import beat_metrics, job_metrics, run_metrics
@@ -23,6 +23,9 @@ from order_ops.telemetry.metrics import (
     message_metrics,
     queue_metrics,
 )
+
+_TIMEOUT_S = 3
+"""The longest statement of a scrape: Prometheus waits for 10 s, and asks again."""
 
 
 class Queue(Protocol):
@@ -37,8 +40,9 @@ def sources(
     pool: Engine, settings: Settings, events: Events, runs: Queue | None
 ) -> dict[str, Callable[[], Iterable[Metric]]]:
     """The metrics of each source that there is, by its name."""
+    own = apart(pool, "scrape", timeout_s=_TIMEOUT_S)
     found: dict[str, Callable[[], Iterable[Metric]]] = {
-        "database": lambda: _stored(pool, settings.gap_grace_s)
+        "database": lambda: _stored(own, settings.gap_grace_s)
     }
     if runs is not None:
         found["dagster"] = lambda: run_metrics(runs.waiting())

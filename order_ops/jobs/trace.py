@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from order_ops.jobs import trace_links
 from order_ops.jobs.trace_gathering import Gathering
-from order_ops.jobs.trace_ids import Seed, TraceError, seeds, understood
+from order_ops.jobs.trace_ids import Seed, TraceError, quoted, seeds, understood
 from order_ops.store.engine import transaction
 from order_ops.telemetry import log_lines
 from order_ops.telemetry.log_lines import Lines
@@ -54,5 +54,5 @@ def trace(pool: Engine, asked: str, logs: Sequence[Path], most: int) -> Trace:
     wanted = trace_links.of_links(found.links) if found.seeds else trace_links.of_text(asked)
     lines = log_lines.read(logs, wanted, most)
     if not found.seeds and not lines.matched:
-        raise TraceError(f"nothing has the id {asked}: {understood()}")
+        raise TraceError(f"nothing has the id {quoted(asked)}: {understood()}")
     return Trace(asked, list(found.seeds), found.rows, found.cut, found.gone, lines)

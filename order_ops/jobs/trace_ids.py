@@ -30,6 +30,7 @@ _AS_SHOWN = re.compile(r"(\d+) (.+)")
 _RUN_START = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
 _END_OF_IDS = 2**63
 _MOST = 50
+_LONGEST = 100
 
 
 class TraceError(MendableError):
@@ -84,6 +85,11 @@ def understood() -> str:
     return f"understood are {told}; the kind may be left out where one thing alone has the id"
 
 
+def quoted(asked: str) -> str:
+    """An id as a message repeats it: what was pasted may be a page of text."""
+    return asked if len(asked) <= _LONGEST else f"{asked[:_LONGEST]}…"
+
+
 def _find(conn: Connection, text: str, kinds: list[str], tenant: str | None = None) -> list[Seed]:
     is_number = text.isascii() and text.isdigit() and int(text[:20]) < _END_OF_IDS
     rows = sql.kinds_of(
@@ -110,4 +116,6 @@ def _are_one_thing(asked: str, found: list[Seed]) -> None:
     things += (runs if len(runs) > 1 else []) + (orders if len(orders) > 1 else [])
     if len(things) > 1:
         told = ", ".join(map(str, things))
-        raise TraceError(f"{asked} is the id of {len(things)} things: say which one: {told}")
+        raise TraceError(
+            f"{quoted(asked)} is the id of {len(things)} things: say which one: {told}"
+        )

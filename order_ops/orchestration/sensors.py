@@ -28,18 +28,22 @@ from order_ops.orchestration.schedules import day_request
 from order_ops.store import beats
 from order_ops.store.engine import transaction
 
-STARTING = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-]
+_STARTING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING]
+_BEING_STORED = timedelta(minutes=1)
+"""A run that is stored, and not queued after so long, never will be: who asked for it is gone."""
 _LATE = timedelta(minutes=10)
 """A failure may be written so much later than its time says."""
 
 
 def starting_runs(instance: dg.DagsterInstance, job: str) -> int:
     """How many runs of a job are queued or starting: Dagster itself ends those that never do."""
-    return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=STARTING))
+    stored = dg.RunsFilter(
+        job_name=job,
+        statuses=[dg.DagsterRunStatus.NOT_STARTED],
+        created_after=datetime.now(UTC) - _BEING_STORED,
+    )
+    starting = dg.RunsFilter(job_name=job, statuses=_STARTING)
+    return instance.get_runs_count(starting) or instance.get_runs_count(stored)
 
 
 def _beat(order_ops: OrderOps, name: str) -> None:

@@ -26,12 +26,15 @@ from order_ops.settings import Settings, get_settings
 
 Connection = psycopg.Connection[Any]
 """A psycopg connection in a transaction, rows as named tuples."""
+LOCK_TIMEOUT_S = 30
+"""How long a statement waits for a lock, unless somebody sits in front of it."""
 
 
-def engine(settings: Settings | None = None) -> Engine:
+def engine(settings: Settings | None = None, *, lock_timeout_s: int = LOCK_TIMEOUT_S) -> Engine:
     """The pool of this process: bounded, checked before use, named."""
     settings = settings or get_settings()
-    return _engine(settings.database_url, settings.database_pool, settings.statement_timeout_s)
+    size, statement_timeout_s = settings.database_pool, settings.statement_timeout_s
+    return _engine(settings.database_url, size, statement_timeout_s, lock_timeout_s)
 
 
 def session_name() -> str:
@@ -39,20 +42,21 @@ def session_name() -> str:
     return f"order_ops {os.getpid()}@{socket.gethostname()[:40]}"
 
 
-def apart(pool: Engine) -> Engine:
-    """The same database over connections of one's own, under a name of their own.
+def apart(pool: Engine, who: str, *, timeout_s: int = 10) -> Engine:
+    """The same database over connections of one's own, named after who asks.
 
     For what must get through when the pool is used up, and go on when the sessions of the
-    process are ended.
+    process are ended. No statement takes longer than `timeout_s`, nor waits longer for a lock.
     """
     return create_engine(
         pool.url,
         poolclass=NullPool,
         connect_args={
-            "application_name": f"{session_name()} keeper"[:63],
+            "application_name": f"{session_name()} {who}"[:63],
             "connect_timeout": 5,
             "tcp_user_timeout": 10_000,
-            "options": "-c statement_timeout=10s -c lock_timeout=10s -c TimeZone=UTC",
+            "options": f"-c statement_timeout={timeout_s}s -c lock_timeout={timeout_s}s "
+            "-c TimeZone=UTC",
         },
     )
 
@@ -67,10 +71,10 @@ def guarded(pool: Engine, guard: Guard) -> Engine:
 
 
 @cache
-def _engine(database_url: str, size: int, statement_timeout_s: int) -> Engine:
+def _engine(database_url: str, size: int, statement_timeout_s: int, lock_timeout_s: int) -> Engine:
     session = {
         "statement_timeout": f"{statement_timeout_s}s",
-        "lock_timeout": "30s",
+        "lock_timeout": f"{lock_timeout_s}s",
         "idle_in_transaction_session_timeout": "60s",
         "client_connection_check_interval": "5s",
         "TimeZone": "UTC",

@@ -5,6 +5,8 @@ What a figure is belongs here; where it is read is the caller's. Names start wit
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import Lock
 from typing import Protocol
 
 import structlog
@@ -167,26 +169,52 @@ Sources = Mapping[str, Callable[[], Iterable[Metric]]]
 """What is read at a scrape, by the name of what it is read from."""
 
 
-class Reading(Collector):
-    """Reads at each scrape; of a source that is away nothing is told but that it is."""
+DEADLINE_S = 8.0
+"""Prometheus gives a scrape 10 s, and takes one that is later for a process that is down."""
 
-    def __init__(self, sources: Sources) -> None:
+
+class Reading(Collector):
+    """Reads at each scrape; of a source that is away, or slow, nothing is told but that it is.
+
+    Each source is read by one thread at a time: one that hangs holds up no other, and is not
+    asked again before it has answered.
+    """
+
+    def __init__(self, sources: Sources, deadline_s: float = DEADLINE_S) -> None:
         self._sources = sources
+        self._deadline_s = deadline_s
+        self._threads = ThreadPoolExecutor(max(len(sources), 1), thread_name_prefix="scrape")
+        self._reads: dict[str, Future[list[Metric]]] = {}
+        self._lock = Lock()
 
     def collect(self) -> Iterable[Metric]:
         """The metrics as they are now."""
         readable = GaugeMetricFamily(
             "order_ops_readable", "1 when what a source has was read.", labels=["source"]
         )
-        for name, read in self._sources.items():
+        with self._lock:
+            reads = {name: self._read(name) for name in self._sources}
+        wait(reads.values(), timeout=self._deadline_s)
+        for name, one in reads.items():
             found: list[Metric] = []
             try:
-                found = list(read())
+                found = one.result(timeout=0)
             except Exception as error:  # noqa: BLE001 - a scrape must tell what is away
                 log.warning("metrics.unreadable", source=name, error=repr(error))
             readable.add_metric([name], bool(found))
             yield from found
         yield readable
+
+    def _read(self, name: str) -> Future[list[Metric]]:
+        running = self._reads.get(name)
+        if running is None or running.done():
+            read = self._sources[name]
+            running = self._reads[name] = self._threads.submit(lambda: list(read()))
+        return running
+
+    def close(self) -> None:
+        """Read no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def serve(port: int, sources: Sources, address: str) -> Callable[[], None]:
@@ -196,12 +224,14 @@ def serve(port: int, sources: Sources, address: str) -> Callable[[], None]:
         OSError: the port is taken.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Reading(sources))
+    reading = Reading(sources)
+    registry.register(reading)
     server, thread = start_http_server(port, address, registry)
 
     def stop() -> None:
         server.shutdown()
         server.server_close()
         thread.join()
+        reading.close()
 
     return stop

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,12 @@ class Process:
 
     def discard(self) -> None:
         """End it whatever it does, with everything below it: a test is over."""
-        if not self.runs():
-            return
-        below = psutil.Process(self.pid).children(recursive=True)
-        for process in (*below, psutil.Process(self.pid)):
-            process.kill()
+        below = psutil.Process(self.pid).children(recursive=True) if self.runs() else []
+        with suppress(ProcessLookupError):  # its group outlives it while a child of it does
+            os.killpg(self.pid, signal.SIGKILL)
+        for process in below:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.wait()
         psutil.wait_procs(below, timeout=10)
 

@@ -39,6 +39,13 @@ def alert(shop: Shop) -> str:
     return str(id_of(shop, "order:shop:o1:2"))
 
 
+def test_a_person_is_soon_told_of_a_lock(shop: Shop, alert: str) -> None:
+    with transaction(shop.pool) as other:
+        other.execute("LOCK TABLE ops.alert IN ACCESS EXCLUSIVE MODE")
+        assert "is locked by somebody else: try again in a while" in refused("ack", alert, *WHY)
+    assert "is acknowledged by ana" in said("ack", alert, *WHY)
+
+
 def test_from_the_list_to_the_end(shop: Shop, alert: str, tmp_path: Path) -> None:
     raised(shop, "job:x", severity="warning")
     settled(made(shop, everywhere()))

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pika
+import psycopg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 from pika.adapters.blocking_connection import BlockingChannel
@@ -163,6 +164,15 @@ def test_a_database_one_migration_behind_is_a_finding(database_url: str) -> None
     (found,) = doctor.database(database_url)
     assert "this release needs" in found.problem
     assert "order-ops migrate" in found.remedy
+
+
+def test_a_database_that_takes_no_writes_is_a_finding(database_url: str) -> None:
+    with psycopg.connect(database_url.replace("+psycopg", "")) as conn:
+        name = conn.info.dbname.encode()
+        conn.execute(b"ALTER DATABASE " + name + b" SET default_transaction_read_only = on")
+    (found,) = doctor.database(database_url)
+    assert "takes no writes" in found.problem
+    assert "primary" in found.remedy
 
 
 def test_a_stopped_daemon_and_missing_tables_are_findings(

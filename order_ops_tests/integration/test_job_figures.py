@@ -1,5 +1,7 @@
 """What a scrape says of jobs: it is what is on record, and not what a process remembers."""
 
+import time
+
 from prometheus_client import CollectorRegistry
 
 from order_ops.jobs import scraped
@@ -7,6 +9,7 @@ from order_ops.jobs.catalogue import EXPIRE_ORDERS, RECONCILE_PAYMENTS
 from order_ops.jobs.runtime import Running, perform
 from order_ops.jobs.sweep import sweep
 from order_ops.settings import get_settings
+from order_ops.store.engine import transaction
 from order_ops.telemetry.metrics import Reading
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.executions import asked, begin, let_lease_pass
@@ -30,6 +33,19 @@ def test_as_many_are_active_as_are_in_hand(shop: Shop) -> None:
     let_lease_pass(shop)
     sweep(shop.pool)
     assert _scraped(shop, "order_ops_jobs_active", job.name) is None, "nobody has any in hand"
+
+
+def test_a_table_that_is_locked_is_told_before_prometheus_gives_up(shop: Shop) -> None:
+    registry = CollectorRegistry()
+    events = shop.mapping.events
+    registry.register(Reading(scraped.sources(shop.pool, get_settings(), events, None)))
+    readable = ("order_ops_readable", {"source": "database"})
+    with transaction(shop.pool) as other:
+        other.execute("LOCK TABLE ops.alert IN ACCESS EXCLUSIVE MODE")
+        began = time.monotonic()
+        assert registry.get_sample_value(*readable) == 0
+        assert time.monotonic() - began < 10
+    assert registry.get_sample_value(*readable) == 1
 
 
 def test_a_worker_that_is_lost_is_one_stall_more(shop: Shop) -> None:

@@ -35,6 +35,12 @@ def test_an_id_that_nothing_has_is_answered_with_those_that_are_understood(
     )
 
 
+def test_a_page_that_was_pasted_is_not_repeated(shop: Shop) -> None:
+    told = refused("x" * 5_000)
+    assert f"nothing has the id {'x' * 100}…: understood are" in told
+    assert len(told) < 1_500
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [(" ", "say an id: understood are alert:ID"), ("a\0", "a text cannot hold a NUL character")],

@@ -99,6 +99,24 @@ def test_a_failure_is_handled_however_long_ago_it_was(
     assert shop.one("SELECT count(*) FROM ops.dead_letter") == 1
 
 
+def test_a_run_that_was_stored_and_never_queued_says_so_and_holds_up_nothing(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance, dagster_postgres_url: str
+) -> None:
+    """Whoever asked for it was gone before it was queued: no worker ever had it."""
+    shop.stage(created("o1"))
+    stored = instance.create_run_for_job(defs.resolve_job_def("apply_order_events_job"))
+    told = tick(instance, "staging_sensor")
+    assert told.skip_message == "a run that will apply them is starting"
+    with psycopg.connect(dagster_postgres_url.replace("+psycopg2", "")) as conn:
+        conn.execute("UPDATE runs SET create_timestamp = now() - interval '2 minutes'")
+    assert len(tick(instance, "staging_sensor").run_requests) == 1
+    why = "Run timed out due to taking longer than 180 seconds to start."
+    instance.report_run_failed(stored, why)
+    _handle(defs, instance, tick(instance, "run_failure_sensor").run_requests[0])
+    error = shop.one("SELECT error FROM ops.dead_letter")
+    assert error == f"RunFailure: the run failed outside of its steps: {why}"
+
+
 def test_an_error_outside_of_the_runtime_is_told_as_it_was_raised(
     shop: Shop,
     defs: dg.Definitions,

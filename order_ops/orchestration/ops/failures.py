@@ -87,12 +87,21 @@ def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> FailedRun:
         run_id=run.run_id,
         job=run.job_name,
         error_type="RunFailure",
-        error="the run failed outside of its steps: its worker died, or it could not start",
+        error=f"the run failed outside of its steps: {_why(instance, run)}",
         stack=None,
         category=FailureKind.UNKNOWN,
         config=dict(run.run_config),
         tags=dict(run.tags),
     )
+
+
+def _why(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """What was said when a run was marked as failed: by the run, by Dagster, by the watcher."""
+    ends = instance.get_records_for_run(
+        run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE, limit=1, ascending=False
+    ).records
+    event = ends[0].event_log_entry.dagster_event if ends else None
+    return (event and event.message) or "its worker died, or it could not start"
 
 
 def _raised(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:

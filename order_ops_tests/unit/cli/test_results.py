@@ -78,9 +78,18 @@ def test_a_file_that_cannot_be_written_is_named_before_any_work(
     told = refused(*command, "--json", tmp_path)
     assert f"--json {tmp_path}: cannot be written: Is a directory" in told
     told = refused(*command, "--json", tmp_path / "file" / "out.json")
-    assert "out.json: cannot be written: " in told
+    assert "out.json: cannot be written: Not a directory" in told
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert "cannot be written: Permission denied" in refused(*command, "--json", tmp_path / "x")
+
+
+@pytest.mark.parametrize("command", WITH_JSON[2:], ids=" ".join)
+def test_a_command_that_fails_leaves_no_folder(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
+    refused(*command, "--json", tmp_path / "new" / "out.json")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_disk_that_is_full_at_the_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

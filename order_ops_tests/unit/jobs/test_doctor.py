@@ -25,7 +25,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
 def test_an_old_postgres_and_a_pending_migration_are_findings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doctor, "server_version", lambda url: 13)
+    monkeypatch.setattr(doctor, "_server", lambda url: (13, True))
     monkeypatch.setattr(doctor.migrate, "pending", lambda url: ("0001", "0002"))
     old, behind = doctor.database(NOWHERE)
     assert "is PostgreSQL 13, older than 14" in old.problem

@@ -1,5 +1,6 @@
 """Metrics are read at the scrape, and a scrape tells when they cannot be."""
 
+import threading
 from collections.abc import Iterable
 from types import SimpleNamespace
 from urllib.request import urlopen
@@ -7,6 +8,7 @@ from urllib.request import urlopen
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 
 from order_ops.devstack.processes import free_port
+from order_ops.devstack.waiting import wait_until
 from order_ops.messaging.broker_api import QueueDepth
 from order_ops.telemetry.metrics import (
     Reading,
@@ -54,6 +56,28 @@ def test_what_cannot_be_read_is_left_out_and_said() -> None:
     ):
         assert line in told.splitlines()
     assert "order_ops_messages" not in told
+
+
+def test_a_source_that_hangs_holds_up_no_other_and_is_not_asked_twice() -> None:
+    asked, answer = [], threading.Event()
+
+    def hangs() -> Iterable[Metric]:
+        asked.append(1)
+        answer.wait(30)
+        return message_metrics(TOTALS, 3, 4)
+
+    queue = QueueDepth("order_ops.critical", ready=50, unacked=2)
+    sources = {"database": hangs, "broker": lambda: queue_metrics([queue])}
+    reading = Reading(sources, deadline_s=0.2)
+    try:
+        for _ in range(2):
+            told = scraped(reading)
+            assert 'order_ops_readable{source="database"} 0.0' in told
+            assert 'order_ops_readable{source="broker"} 1.0' in told
+        assert len(asked) == 1
+    finally:
+        answer.set()
+    wait_until(lambda: 'order_ops_readable{source="database"} 1.0' in scraped(reading), 5, "it")
 
 
 def test_an_empty_backlog_has_no_oldest() -> None:
