@@ -37,6 +37,7 @@ KINDS = {
     "overdue": _page("operations", "overdue"),
     "slow": _page("operations", "slow-jobs"),
     "stall": _page("operations", "stalls"),
+    "untold": _page("operations", "untold"),
     "watch": _page("operations", "watcher"),
 }
 

@@ -61,6 +61,7 @@ class Job:
         lease_s: the longest that work may be held, however often its lease is renewed.
         cron: when it is looked whether there is work, in UTC; none: a sensor or a person asks.
         alone: one at a time of the same work; not so are acts that differ with their config.
+        assets: what it makes; whoever has these made without naming a job means this one.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Job:
     retention: Retention
     cron: str | None = None
     alone: bool = True
+    assets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if found := next(self._wrong(), None):

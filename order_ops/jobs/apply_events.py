@@ -21,14 +21,13 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import FailureKind, classify
 from order_ops.jobs.apply_lanes import Worker, apply_lanes, settle, staged_events
-from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS
 from order_ops.jobs.staged import StagedEvent, failed, readable
 from order_ops.store import claims
 from order_ops.store.claims import Claim, ClaimLost
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.executions import LeaseLost
 from order_ops.store.ledger import Key
-from order_ops.store.queries import executions, intake
+from order_ops.store.queries import intake
 
 log = structlog.get_logger(__name__)
 
@@ -93,12 +92,6 @@ def apply_while_due(
         else:
             sleep(_POLL_S)
     return done
-
-
-def is_being_applied(pool: Engine) -> bool:
-    """Whether a worker is applying events, or waiting for some; a dead one's lease passes."""
-    with transaction(pool) as conn:
-        return bool(executions.is_live(conn, job=APPLY_ORDER_EVENTS.name))
 
 
 def _apply_side_by_side(worker: Worker, until: float) -> Applied:

@@ -38,6 +38,13 @@ RECONCILE_PAYMENTS = Job(
     lease_s=3_600,
     retention=MONEY,
     cron="7 * * * *",
+    assets=(
+        "provider_transactions",
+        "internal_transactions",
+        "payment_matches",
+        "reconciliation_breaks",
+        "reconciliation_bridge",
+    ),
 )
 HANDLE_RUN_FAILURE = Job(
     name="handle_run_failure_job",
@@ -74,6 +81,7 @@ MESSAGE_LEDGER = Job(
     lease_s=300,
     retention=BUSY,
     cron="2 * * * *",
+    assets=("message_ledger",),
 )
 PURGE = Job(
     name="purge_job",

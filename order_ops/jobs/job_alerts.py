@@ -1,11 +1,13 @@
 """What people hear of jobs: work that was lost, failures in a row, and that it is well again."""
 
+from typing import Protocol
+
 from order_ops.domain.jobs import STALLS
 from order_ops.jobs.catalogue import owner_of
 from order_ops.store import alerts
 from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import Connection
-from order_ops.store.executions import Asked
+from order_ops.store.executions import Ended
 from order_ops.store.lost_work import Lost
 from order_ops.store.queries import executions as sql
 
@@ -13,39 +15,64 @@ IN_A_ROW = 3
 """So many failures of a step, one after the other, are more than bad luck."""
 
 
+class Work(Protocol):
+    """A piece of work: one that is asked for, was lost, or waits to be done again."""
+
+    @property
+    def job(self) -> str:
+        """Whose work it is."""
+
+    @property
+    def step(self) -> str:
+        """Of the job."""
+
+    @property
+    def work_key(self) -> str:
+        """A partition, or all there is."""
+
+    @property
+    def run_id(self) -> str:
+        """Of the run that had it last."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing was to come of it."""
+
+
 def tell_lost(conn: Connection, one: Lost) -> None:
-    """Work that was lost with its worker: one alert per piece of work.
+    """Work that was lost with its worker: one alert per piece of work, until it has its end.
 
     Work that is given up has a dead letter, and from then on the letter's alert.
     """
-    tell_ended(conn, one.job, one.id)
-    if one.given_up:
-        alerts.resolve(conn, _lost_key(one.job, one.step, one.work_key))
-        tell_failed(conn, one.job, one.step, one.run_id)
-    else:
+    tell_ended(conn, one, one.id, "failed" if one.given_up else "waiting")
+    if not one.given_up:
         raise_alerts(conn, [_stall(one)])
 
 
-def tell_failed(conn: Connection, job: str, step: str, run_id: str) -> None:
+def tell_ended(conn: Connection, work: Work, execution_id: int, state: Ended) -> None:
+    """An attempt has come to an end, and what was told of it with it.
+
+    A dry run is a person's try: it neither breaks a row of failures nor is one of them.
+    """
+    over = [slow_key(work.job, execution_id)]
+    if state != "waiting":
+        over.append(_lost_key(work))
+    if state == "done" and not work.dry_run:
+        over.append(_in_a_row(work))
+    alerts.resolve(conn, *over)
+    if state == "failed" and not work.dry_run:
+        _tell_failed(conn, work)
+
+
+def _tell_failed(conn: Connection, work: Work) -> None:
     """The third failure in a row of a step, and each after it."""
-    which = {"job": job, "step": step}
+    which = {"job": work.job, "step": work.step}
     if sql.failures_in_a_row(conn, **which, most=IN_A_ROW) < IN_A_ROW:
         return
-    title = f"{job} has failed {IN_A_ROW} times in a row, at {step}"
-    detail = {**which, "run_id": run_id}
-    alert = Alert(_in_a_row(job, step), "critical", title, detail, owner=owner_of(job))
+    title = f"{work.job} has failed {IN_A_ROW} times in a row, at {work.step}"
+    detail = {**which, "run_id": work.run_id}
+    alert = Alert(_in_a_row(work), "critical", title, detail, owner=owner_of(work.job))
     raise_alerts(conn, [alert])
-
-
-def tell_ended(conn: Connection, job: str, execution_id: int) -> None:
-    """An attempt has come to an end, whichever: it is slow no more."""
-    alerts.resolve(conn, slow_key(job, execution_id))
-
-
-def tell_done(conn: Connection, asked: Asked) -> None:
-    """It is well again: what was told of it ends."""
-    lost = _lost_key(asked.job, asked.step, asked.work_key)
-    alerts.resolve(conn, _in_a_row(asked.job, asked.step), lost)
 
 
 def slow_key(job: str, execution_id: int) -> str:
@@ -53,12 +80,12 @@ def slow_key(job: str, execution_id: int) -> str:
     return f"slow:{job}:{execution_id}"
 
 
-def _in_a_row(job: str, step: str) -> str:
-    return f"job:{job}:{step}"
+def _in_a_row(work: Work) -> str:
+    return f"job:{work.job}:{work.step}"
 
 
-def _lost_key(job: str, step: str, work_key: str) -> str:
-    return f"stall:{job}:{step}:{work_key}"
+def _lost_key(work: Work) -> str:
+    return f"stall:{work.job}:{work.step}:{work.work_key}"
 
 
 def _stall(one: Lost) -> Alert:
@@ -73,5 +100,4 @@ def _stall(one: Lost) -> Alert:
         "attempt": one.attempt,
         "stalls": one.stalls,
     }
-    key = _lost_key(one.job, one.step, one.work_key)
-    return Alert(key, "critical", title[:300], detail, owner=owner_of(one.job))
+    return Alert(_lost_key(one), "critical", title[:300], detail, owner=owner_of(one.job))

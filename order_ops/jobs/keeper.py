@@ -34,9 +34,8 @@ from order_ops.store.queries import executions as sql
 
 log = structlog.get_logger(__name__)
 
-_STOPPED, _KILLED = 0.8, 0.9
-"""Parts of a lease that is not renewed: after these the keeper stops the work, the kernel the
-process."""
+_KILLED = 0.9
+"""After this part of a lease that is not renewed the kernel ends the process."""
 _SESSIONS_END_S = 10.0
 _SAYING_S = 1.0
 
@@ -95,9 +94,8 @@ class Keeper(threading.Thread):
         self._context.run(self._keep)
 
     def _keep(self) -> None:
-        renewed, patience_s = self._began, self._clock.lease_s * _STOPPED
         timeout, slow = (self._began + self._job.timeout_s * part for part in (1, SLOW))
-        while not self._ended.wait(self._pause(timeout, slow, renewed + patience_s)):
+        while not self._ended.wait(self._pause(timeout, slow)):
             now = monotonic()
             if now >= timeout:
                 self._time_out()
@@ -112,11 +110,7 @@ class Keeper(threading.Thread):
                 return
             except Exception as error:  # noqa: BLE001 - the database may be back in time
                 self._say("warning", "lease.not_renewed", error=repr(error))
-                if monotonic() - renewed >= patience_s:
-                    self._stop_work("its lease was not renewed while the database was away")
-                    return
             else:
-                renewed = now
                 self._time(now)
 
     def _pause(self, *moments: float) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine
@@ -13,6 +14,8 @@ from order_ops.store.engine import transaction
 from order_ops.store.letters import DeadLetter, add_dead_letters
 from order_ops.store.queries import letters
 
+LOOK_BACK = timedelta(days=7)
+"""Failed runs are looked for as far back, by whoever has not looked before."""
 REPLAY_OF = "order_ops/replay_of"
 """The tag of a run that was launched for a dead letter: the letter's id."""
 

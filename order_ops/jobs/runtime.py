@@ -72,7 +72,6 @@ def perform(
     work: Callable[[Running], T],
     *,
     clock: Clock | None = None,
-    dry_run: bool = False,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> T | Skipped:
     """Do a piece of work, once; what `work` returns, or why it was not done by us.
@@ -94,12 +93,12 @@ def perform(
             try:
                 with keeping(pool, job, execution, clock or Clock()):
                     result = work(running)
-                _end(pool, running, "done", tell=not dry_run)
+                _end(pool, running, "done")
             except LeaseLost:
                 log.warning("work.lost")
                 raise
             except Exception as error:
-                raise _failed(pool, job, running, error) from error
+                raise _record_failure(pool, job, running, error) from error
             except BaseException:  # the process is asked to end
                 _interrupted(pool, running, is_cancelled)
                 raise
@@ -118,7 +117,7 @@ def _begun(pool: Engine, job: Job, asked: Asked) -> Execution | Skipped:
     try:
         return _stored(pool, write)
     except Exception as error:
-        again_s, attempts = _again(job, classify(error), 1)
+        again_s, attempts = _retry(job, classify(error), 1)
         log.exception("work.not_begun", again_s=again_s)
         raise WorkFailed(error, again_s, attempts) from error
 
@@ -140,10 +139,10 @@ def _interrupted(pool: Engine, running: Running, is_cancelled: Callable[[], bool
         _end_quietly(pool, running, "waiting", again_s=INTERRUPTED_S)
 
 
-def _failed(pool: Engine, job: Job, running: Running, error: Exception) -> WorkFailed:
+def _record_failure(pool: Engine, job: Job, running: Running, error: Exception) -> WorkFailed:
     """Record a failure, and say whether it is tried again."""
     kind = classify(error)
-    again_s, attempts = _again(job, kind, running.execution.failures + 1)
+    again_s, attempts = _retry(job, kind, running.execution.failures + 1)
     told = WorkFailed(error, again_s, attempts)
     log.error("work.failed", kind=kind.value, again_s=again_s, error=repr(error))
     state: Ended = "failed" if again_s is None else "waiting"
@@ -153,7 +152,7 @@ def _failed(pool: Engine, job: Job, running: Running, error: Exception) -> WorkF
     return told
 
 
-def _again(job: Job, kind: FailureKind, tried: int) -> tuple[float | None, int]:
+def _retry(job: Job, kind: FailureKind, tried: int) -> tuple[float | None, int]:
     """After how many seconds work that failed so is tried again, if it is; how often in all."""
     policy = job.retries.get(kind)
     if policy is None:
@@ -182,18 +181,12 @@ def _end(
     state: Ended,
     failed: Failed | None = None,
     again_s: float = 0.0,
-    *,
-    tell: bool = True,
 ) -> None:
     asked, execution = running.asked, running.execution
 
     def write(conn: Connection) -> None:
-        executions.finish(conn, asked, execution, state, failed, again_s)
-        job_alerts.tell_ended(conn, asked.job, execution.id)
-        if state == "failed":
-            job_alerts.tell_failed(conn, asked.job, asked.step, asked.run_id)
-        elif state == "done" and tell:
-            job_alerts.tell_done(conn, asked)
+        if executions.finish(conn, asked, execution, state, failed, again_s):
+            job_alerts.tell_ended(conn, asked, execution.id, state)
 
     _stored(pool, write)
 

@@ -4,9 +4,9 @@ It asks the database alone, so that it works when Dagster is down; then it ends 
 runs that Dagster still lists as alive, which frees their slots.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Engine
@@ -26,6 +26,9 @@ LEFT_ALONE_S = 60.0
 """A run none of whose work is in hand for so long has no worker any more."""
 _MOST = 500
 
+Id = TypeVar("Id")
+Done = TypeVar("Done")
+
 
 @dataclass(frozen=True, slots=True)
 class StartedRun:
@@ -44,7 +47,7 @@ class Runs(Protocol):
         ...
 
     def end(self, run_id: str, why: str) -> None:
-        """Mark a run that has not ended as failed; one that has, or is not there, is left alone."""
+        """End a run that has not ended: as failed, or as cancelled if a person is cancelling it."""
         ...
 
 
@@ -52,18 +55,22 @@ def sweep(pool: Engine) -> list[Lost]:
     """Free what dead workers held, with its alerts, and a dead letter for what is given up."""
     with transaction(pool) as conn:
         lapsed = lost_work.lapsed(conn, _MOST)
-    swept, errors = [], []
-    for execution_id in lapsed:
+    found = _each(lapsed, lambda execution_id: _free(pool, execution_id))
+    return [lost for lost in found if lost is not None]
+
+
+def _each(ids: Iterable[Id], do: Callable[[Id], Done]) -> list[Done]:
+    """Do it with each; one that fails keeps no other waiting, and is raised after them."""
+    done, errors = [], []
+    for one in ids:
         try:
-            lost = _free(pool, execution_id)
-        except Exception as error:  # the others are not to wait for it
-            log.exception("work.not_swept", execution_id=execution_id)
+            done.append(do(one))
+        except Exception as error:
+            log.exception("sweep.failed", id=one)
             errors.append(error)
-        else:
-            swept += [lost] if lost else []
     if errors:
         raise errors[0]
-    return swept
+    return done
 
 
 def _free(pool: Engine, execution_id: int) -> Lost | None:
@@ -72,7 +79,7 @@ def _free(pool: Engine, execution_id: int) -> Lost | None:
         if lost is None:
             return None
         if lost.given_up:
-            add_dead_letters(conn, [letter(_failed(lost))])
+            add_dead_letters(conn, [letter(_given_up(lost))])
         job_alerts.tell_lost(conn, lost)
     log.error(
         "work.swept",
@@ -103,13 +110,16 @@ def end_runs(pool: Engine, runs: Runs) -> list[str]:
     with transaction(pool) as conn:
         left = [row.run for row in sql.left_alone(conn, run_ids=ids, older_s=LEFT_ALONE_S)]
         left += [row.run for row in sql.never_begun(conn, run_ids=long_ago)]
-    for run_id in left:
-        log.warning("run.ended", run_id=run_id)
-        runs.end(run_id, "its worker is gone, or its work is in another run's hands")
-    return left
+    return _each(left, lambda run_id: _end(runs, run_id))
 
 
-def _failed(one: Lost) -> FailedRun:
+def _end(runs: Runs, run_id: str) -> str:
+    log.warning("run.ended", run_id=run_id)
+    runs.end(run_id, "its worker is gone, or its work is in another run's hands")
+    return run_id
+
+
+def _given_up(one: Lost) -> FailedRun:
     return FailedRun(
         run_id=one.run_id,
         job=one.job,

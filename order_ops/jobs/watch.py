@@ -20,7 +20,7 @@ from order_ops.alerting import configured
 from order_ops.alerting.dead_man import DeadMan
 from order_ops.domain.findings import reason
 from order_ops.domain.jobs import POOLS
-from order_ops.jobs import message_ledger, overdue, scraped, sweep
+from order_ops.jobs import message_ledger, overdue, scraped, sweep, untold
 from order_ops.jobs.alert_delivery import Deliverer, Pace
 from order_ops.jobs.alert_sending import Sender
 from order_ops.mapping import Events
@@ -46,7 +46,7 @@ class Duty:
     do: Callable[[], object]
 
 
-class Runs(sweep.Runs, scraped.Queue, Protocol):
+class Runs(sweep.Runs, scraped.Queue, untold.Runs, Protocol):
     """Dagster's run storage, as far as the watcher needs it."""
 
     def limit_pools(self, limits: dict[str, int]) -> None:
@@ -89,6 +89,7 @@ class Watcher:
         self._stopping = threading.Event()
         self._deliverer = deliverer(pool, settings)
         self._done_at: dict[str, float] = {}
+        self._began = time.monotonic()
 
     def stop(self) -> None:
         """Return from `run` soon."""
@@ -96,11 +97,17 @@ class Watcher:
 
     def is_well(self) -> bool:
         """Whether every duty was done not long ago."""
-        passes = [self._done_at.get(duty.name) for duty in self.duties()]
-        if self._deliverer is not None:
-            passes.append(self._deliverer.passed_at)
-        now = time.monotonic()
-        return all(at is not None and now - at < _STALE_S for at in passes)
+        return None not in self._passes().values() and not self._stale()
+
+    def _passes(self) -> dict[str, float | None]:
+        """When each duty was last done; None: not yet."""
+        passes = {duty.name: self._done_at.get(duty.name) for duty in self.duties()}
+        return passes if self._deliverer is None else passes | {"alerts": self._deliverer.passed_at}
+
+    def _stale(self) -> list[str]:
+        """The duties that were not done for long, since we began if they never were."""
+        before = time.monotonic() - _STALE_S
+        return [name for name, at in self._passes().items() if (at or self._began) <= before]
 
     def run(self) -> None:
         """Do every duty and serve metrics until stopped; survives any database error.
@@ -127,12 +134,25 @@ class Watcher:
     def duties(self) -> Sequence[Duty]:
         """What is done, and how often."""
         always = [
-            Duty("beat", BEAT_S, lambda: beats.beat(self._pool, "process:watch", BEAT_S)),
+            Duty("beat", BEAT_S, self._beat),
             Duty("sweep", 10.0, lambda: sweep.sweep(self._pool)),
             Duty("overdue", 15.0, lambda: overdue.check(self._pool, self._expected)),
             Duty("ledger", 30.0, self._refresh),
         ]
-        return [*always, Duty("runs", 10.0, self._end_runs)] if self._runs else always
+        if (runs := self._runs) is None:
+            return always
+        look = Duty("untold", 30.0, lambda: untold.check(self._pool, runs))
+        return [*always, Duty("runs", 10.0, self._end_runs), look]
+
+    def _beat(self) -> None:
+        """A watcher with a duty that hangs is not alive: nobody else would say so.
+
+        Raises:
+            TimeoutError: a duty was not done for long.
+        """
+        if stale := [name for name in self._stale() if name != "beat"]:
+            raise TimeoutError(f"not done for {_STALE_S:g} s: {', '.join(stale)}")
+        beats.beat(self._pool, "process:watch", BEAT_S)
 
     def _keep_doing(self, duty: Duty) -> None:
         failing = True  # an alert of an earlier watcher ends with the first success

@@ -1,6 +1,9 @@
-"""The tags of a job's runs, from its declaration."""
+"""Whose work a run does, and the tags of a job's runs, from its declaration."""
+
+import dagster as dg
 
 from order_ops.domain.jobs import Job
+from order_ops.jobs.catalogue import BY_NAME, JOBS
 
 PRIORITY = "dagster/priority"
 MAX_RUNTIME = "dagster/max_runtime"
@@ -8,6 +11,25 @@ TENANT = "order_ops/tenant"
 STEPS = 3
 """No job has more of them."""
 _PATIENCE_S = 600
+_OF_ASSETS = "__ASSET_JOB"
+"""Dagster names the run of chosen assets so, whoever they are of."""
+
+
+def job_of(run: dg.DagsterRun) -> Job | None:
+    """The job whose work a run does, by its name or by the assets that were chosen.
+
+    None: it is somebody else's, of another code location.
+    """
+    if run.job_name != _OF_ASSETS:
+        return BY_NAME.get(run.job_name)
+    keys = set(run.asset_selection or ()) | {
+        check.asset_key for check in run.asset_check_selection or ()
+    }
+    chosen = {key.to_user_string() for key in keys}
+    makers = [job for job in JOBS if chosen & set(job.assets)]
+    if chosen - {name for job in makers for name in job.assets}:
+        return None
+    return max(makers, key=lambda job: job.lease_s, default=None)
 
 
 def job_tags(job: Job) -> dict[str, str]:

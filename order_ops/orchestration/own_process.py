@@ -47,11 +47,14 @@ def limit(job: Job, settings: Settings) -> None:
     """Limit a run worker as the job and the settings say.
 
     Memory beyond the limit is a MemoryError here, and not the machine's swap or the kernel's
-    choice of a victim. CPU time is bounded by what the job may use of it until its lease ends.
+    choice of a victim. CPU time is bounded by what one step may use of it until its lease ends,
+    beside what the steps before it have used.
     """
     if is_own():
         _limit(resource.RLIMIT_DATA, settings.run_memory_mb * _MIB)
-        _limit(resource.RLIMIT_CPU, int(job.lease_s * (os.cpu_count() or 1)))
+        allowed_s = job.lease_s * (os.cpu_count() or 1)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + allowed_s))
 
 
 def _limit(which: int, value: int) -> None:

@@ -33,6 +33,7 @@ SKIPPED = "order_ops/skipped"
 """The tag that says why a run did not do its work."""
 ALL = "all"
 """The work key of a job that does whatever there is to do."""
+_CANCELLED = frozenset({dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED})
 
 
 def performed(
@@ -52,8 +53,10 @@ def performed(
     Raises:
         dg.RetryRequested: it failed, and is tried again.
         dg.Failure: it failed for good, or was taken over.
+        dg.DagsterExecutionInterruptedError: the run has ended: nothing of it may begin.
     """
     own_process.limit(job, order_ops.settings)
+    _refuse_if_ended(context)
     lease_s = order_ops.settings.lease_s
     asked = _asked(context, job, lease_s, once=once, dry_run=dry_run)
     end = own_process.end if own_process.is_own() else None
@@ -65,7 +68,6 @@ def performed(
             asked,
             work,
             clock=clock,
-            dry_run=dry_run,
             is_cancelled=lambda: _is_cancelled(context),
         )
     except WorkFailed as failed:
@@ -93,6 +95,7 @@ def _asked(context: Context, job: Job, lease_s: float, *, once: bool, dry_run: b
         lease_s=lease_s,
         once=once,
         input={"config": dict(run.run_config), "tags": dict(run.tags)},
+        dry_run=dry_run,
     )
 
 
@@ -108,9 +111,23 @@ def _work_key(context: Context, job: Job, *, dry_run: bool) -> str:
 
 def _is_cancelled(context: Context) -> bool:
     """Whether a person, or Dagster's own limit, has cancelled the run."""
+    return _status(context) in _CANCELLED
+
+
+def _refuse_if_ended(context: Context) -> None:
+    """Begin nothing for a run that was ended, or cancelled, before it did.
+
+    One that had been silent for too long was ended as dead, and has its letter: whoever replays
+    that must not find that it was done after all. Interrupted, it stays as it was ended.
+    """
+    if _status(context) in {dg.DagsterRunStatus.FAILURE, *_CANCELLED}:
+        context.log.warning("not begun: the run has ended")
+        raise dg.DagsterExecutionInterruptedError
+
+
+def _status(context: Context) -> dg.DagsterRunStatus | None:
     run = context.instance.get_run_by_id(context.run.run_id)
-    ends = {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
-    return run is not None and run.status in ends
+    return None if run is None else run.status
 
 
 def request_of(run: dg.DagsterRun) -> str:

@@ -24,13 +24,19 @@ KEPT = 1
 MORE = 20
 """Those that it may open beside them, while threads need them."""
 AGE_S = 3_600
+CONNECT_S = 10
+SILENT_MS = 60_000
+"""A host that vanished is noticed within it."""
+STATEMENT_MS = 300_000
+"""Long, for `dagster instance migrate` comes this way too; the web server sets its own limit."""
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):
     """What `storage.postgres` of dagster.yaml is, of the same configuration.
 
     A kept connection is tried before it is used: one that the server has closed, by a
-    restart or a failover, is replaced and fails no run.
+    restart or a failover, is replaced and fails no run. Nobody waits for ever for a server that
+    is gone, or for a lock: the watcher ends lost runs through this.
     """
 
     def __init__(
@@ -62,7 +68,9 @@ class PooledPostgresStorage(DagsterPostgresStorage):
         )
 
 
-def _engine(url: str, overflow: int = MORE, age_s: int = AGE_S, timeout_ms: int = 0) -> Engine:
+def _engine(
+    url: str, overflow: int = MORE, age_s: int = AGE_S, timeout_ms: int = STATEMENT_MS
+) -> Engine:
     made = create_pg_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -70,9 +78,9 @@ def _engine(url: str, overflow: int = MORE, age_s: int = AGE_S, timeout_ms: int 
         max_overflow=overflow,
         pool_recycle=age_s,
         pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_S, "tcp_user_timeout": SILENT_MS},
     )
-    if timeout_ms:
-        event.listen(made, "connect", lambda conn, _: set_pg_statement_timeout(conn, timeout_ms))
+    event.listen(made, "connect", lambda conn, _: set_pg_statement_timeout(conn, timeout_ms))
     return made
 
 

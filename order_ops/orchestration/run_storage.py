@@ -5,14 +5,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 
-from order_ops.jobs.catalogue import BY_NAME
+from order_ops.jobs.catalogue import HANDLE_RUN_FAILURE, expected_beats
 from order_ops.jobs.purge_runs import StoredRun
 from order_ops.jobs.sweep import StartedRun
+from order_ops.orchestration.job_tags import job_of
 
 _PAGE = 500
-_OURS = frozenset({*BY_NAME, "__ASSET_JOB"})
-"""Dagster names the run of chosen assets so, whoever they are of."""
+_FAILED_PAGE = 200
+_SENSOR_TICKS = 6
+"""So many ticks of a sensor fail one after the other before that is told: half a minute."""
+_ENDED_TICKS = {TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE}
 
 
 class StoredRuns:
@@ -34,10 +38,43 @@ class StoredRuns:
             StartedRun(
                 run_id=one.dagster_run.run_id,
                 age_s=now - _began(one),
-                ours=one.dagster_run.job_name in _OURS,
+                ours=job_of(one.dagster_run) is not None,
             )
             for one in records
         ]
+
+    def failed(self, since: datetime, before: datetime | None = None) -> Iterator[list[str]]:
+        """Runs that failed between these (UTC), newest first, some hundred at a time.
+
+        But for those that handle failures: theirs are handled with the next of another job.
+        """
+        for page in failed_run_pages(self._instance, since, before):
+            yield [run.run_id for run in page if run.job_name != HANDLE_RUN_FAILURE.name]
+
+    def failed_ticks(self) -> dict[str, str]:
+        """The error of each schedule and sensor of ours whose last ticks have failed, by name.
+
+        One whose run requests are refused fails after it has looked, and beaten.
+        """
+        ours = expected_beats()
+        found: dict[str, str] = {}
+        for state in self._instance.all_instigator_state():
+            name = f"{state.instigator_type.value.lower()}:{state.name}"
+            if name in ours and state.is_running and (error := self._failing(state)):
+                found[state.name] = error
+        return found
+
+    def _failing(self, state: InstigatorState) -> str | None:
+        most = _SENSOR_TICKS if state.instigator_type.value == "SENSOR" else 1
+        ids = state.instigator_origin_id, state.selector_id
+        ticks = self._instance.get_ticks(*ids, limit=most + 1)
+        ended = [tick for tick in ticks if tick.status in _ENDED_TICKS][:most]
+        if len(ended) < most or any(tick.status != TickStatus.FAILURE for tick in ended):
+            return None
+        error = ended[0].error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        return error.message.strip() if error is not None else "no error is known"
 
     def waiting(self) -> int:
         """How many runs are queued."""
@@ -86,10 +123,18 @@ class StoredRuns:
         return deleted
 
     def end(self, run_id: str, why: str) -> None:
-        """Fail a run that is not finished; one that is gone or has ended stays as it is."""
+        """End a run that is not finished; one that is gone or has ended stays as it is.
+
+        One that a person is cancelling is cancelled: failed, it would be done again.
+        """
         run = self._instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            self._instance.report_run_failed(run, f"order_ops ended this run: {why}")
+        if run is None or run.is_finished:
+            return
+        told = f"order_ops ended this run: {why}"
+        if run.status == dg.DagsterRunStatus.CANCELING:
+            self._instance.report_run_canceled(run, told)
+        else:
+            self._instance.report_run_failed(run, told)
 
     def _before(self, moment: datetime, job: str | None) -> Iterator[StoredRun]:
         cursor = None
@@ -106,6 +151,19 @@ class StoredRuns:
                     failed=run.status == dg.DagsterRunStatus.FAILURE,
                 )
             cursor = page[-1].dagster_run.run_id
+
+
+def failed_run_pages(
+    instance: dg.DagsterInstance, since: datetime, before: datetime | None = None
+) -> Iterator[Sequence[dg.DagsterRun]]:
+    """Runs that failed between these, newest first, some hundred at a time."""
+    wanted = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since, updated_before=before
+    )
+    cursor = None
+    while page := list(instance.get_runs(filters=wanted, cursor=cursor, limit=_FAILED_PAGE)):
+        yield page
+        cursor = page[-1].run_id
 
 
 def _began(record: dg.RunRecord) -> float:

@@ -1,11 +1,11 @@
 """Schedules, in UTC: each tick asks one cheap question, and runs only when there is work.
 
 When is declared in the catalogue. A tick names itself as what asks for its run's work,
-so that two daemons do it once; after an outage the newest tick finds all there is to do.
+so that two daemons do it once, and asks for none while a run of its job works or waits to.
+After an outage the newest tick finds all there is to do.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 import dagster as dg
 
@@ -13,20 +13,21 @@ from order_ops.domain.jobs import Job, period_s
 from order_ops.jobs import catalogue, expire_orders, message_ledger, reconciliation_days
 from order_ops.orchestration.performing import REQUEST
 from order_ops.orchestration.resources import OrderOps
+from order_ops.orchestration.under_way import under_way
 from order_ops.store import beats
 from order_ops.store.engine import transaction
 
+Context = dg.ScheduleEvaluationContext
 Asked = Iterator[dg.RunRequest | dg.SkipReason]
+Look = Callable[[Context, OrderOps], Asked]
 
 
-def _schedule(
-    job: Job, what: str, look: Callable[[OrderOps, datetime], Asked]
-) -> dg.ScheduleDefinition:
-    """A schedule that beats at each tick and then looks whether there is work."""
+def _schedule(job: Job, what: str, look: Look) -> dg.ScheduleDefinition:
+    """A schedule that beats once it has looked: one that fails at every look is missed."""
 
     def tick(context: dg.ScheduleEvaluationContext, order_ops: OrderOps) -> Asked:
+        yield from look(context, order_ops)
         beats.beat(order_ops.pool, f"schedule:{job.schedule}", period_s(str(job.cron)) or 0.0)
-        yield from look(order_ops, context.scheduled_execution_time)
 
     return dg.schedule(
         name=job.schedule,
@@ -38,13 +39,18 @@ def _schedule(
     )(tick)
 
 
-def _tick(at: datetime) -> dg.RunRequest:
-    asks = f"tick {at:%Y-%m-%dT%H:%M}Z"
-    return dg.RunRequest(run_key=asks, tags={REQUEST: asks})
+def _unless_under_way(context: Context, order_ops: OrderOps, job: Job) -> Asked:
+    """A tick's run, but for what one that works or waits does too."""
+    if why := under_way(context.instance, order_ops.pool, job):
+        yield dg.SkipReason(why)
+    else:
+        asks = f"tick {context.scheduled_execution_time:%Y-%m-%dT%H:%M}Z"
+        yield dg.RunRequest(run_key=asks, tags={REQUEST: asks})
 
 
-def _closed_days(order_ops: OrderOps, at: datetime) -> Asked:
+def _closed_days(context: Context, order_ops: OrderOps) -> Asked:
     """Hourly, since accounts close at different hours; the last week is caught up."""
+    at = context.scheduled_execution_time
     with transaction(order_ops.pool) as conn:
         reconciliation_days.open_closed_days(conn, order_ops.mapping, at)
         due = reconciliation_days.take_due(conn, order_ops.mapping, at)
@@ -62,24 +68,24 @@ def day_request(day: reconciliation_days.DueDay) -> dg.RunRequest:
     )
 
 
-def _due_orders(order_ops: OrderOps, at: datetime) -> Asked:
-    """The runtime sees to it that no two runs expire orders at once."""
+def _due_orders(context: Context, order_ops: OrderOps) -> Asked:
+    """One run looks at all that are due."""
     if expire_orders.has_due(order_ops.pool, order_ops.settings.expiry_grace_s):
-        yield _tick(at)
+        yield from _unless_under_way(context, order_ops, catalogue.EXPIRE_ORDERS)
     else:
         yield dg.SkipReason("no reservation is due")
 
 
-def _message_ledger(order_ops: OrderOps, at: datetime) -> Asked:
+def _message_ledger(context: Context, order_ops: OrderOps) -> Asked:
     """The watcher alerts within a minute; this is the record in the run history."""
     if message_ledger.has_changed(order_ops.pool, within_s=3_660):
-        yield _tick(at)
+        yield from _unless_under_way(context, order_ops, catalogue.MESSAGE_LEDGER)
     else:
         yield dg.SkipReason("no message came or went in the last hour")
 
 
-def _purge(_: OrderOps, at: datetime) -> Asked:
-    yield _tick(at)
+def _purge(context: Context, order_ops: OrderOps) -> Asked:
+    yield from _unless_under_way(context, order_ops, catalogue.PURGE)
 
 
 reconcile_payments_schedule = _schedule(

@@ -36,6 +36,7 @@ class Asked:
         most_s: the longest it may be held.
         once: a request that was done is not done again; else it is, for what follows needs it.
         input: run config and tags: what another run needs to do it again.
+        dry_run: nothing is to come of it, and its end says nothing about the job.
     """
 
     job: str
@@ -48,6 +49,7 @@ class Asked:
     lease_s: float = LEASE_S
     once: bool = True
     input: dict[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def begin(conn: Connection, asked: Asked) -> Execution | Skipped:
     stalls = lost.stalls if lost else live.stalls if live else 0
     if live is not None and (own is None or live.id != own.id):
         sql.supersede(conn, id=live.id)
-    row = _open(conn, asked, stalls) if own is None else _again(conn, asked, own)
+    row = _open(conn, asked, stalls) if own is None else _begin_again(conn, asked, own)
     return Execution(row.id, row.fence, row.attempt, row.failures, lost)
 
 
@@ -154,7 +156,7 @@ def _open(conn: Connection, asked: Asked, stalls: int) -> Any:
     )
 
 
-def _again(conn: Connection, asked: Asked, own: Any) -> Any:
+def _begin_again(conn: Connection, asked: Asked, own: Any) -> Any:
     """The next attempt of a request; what was done before begins anew.
 
     What a run still has in hand and asks for again ended without that being recorded.
@@ -176,6 +178,7 @@ def _by(asked: Asked) -> dict[str, Any]:
     return {
         "run_id": asked.run_id,
         "worker": asked.worker,
+        "dry_run": asked.dry_run,
         "input": orjson.dumps(kept_config(asked.input), default=str).decode(),
         "lease_s": asked.lease_s,
         "most_s": asked.most_s,
@@ -212,17 +215,16 @@ def finish(
     state: Ended,
     failed: Failed | None = None,
     again_s: float = 0.0,
-) -> None:
-    """End an attempt; counted, but for one that is tried again.
+) -> bool:
+    """End an attempt, and count that; False: we had ended it so, and not heard of it.
 
     Raises:
         LeaseLost: it is not ours any more.
     """
+    which = {"id": execution.id, "fence": execution.fence, "state": state}
     row = sql.finish(
         conn,
-        id=execution.id,
-        fence=execution.fence,
-        state=state,
+        **which,
         again_s=again_s,
         category=failed.category if failed else None,
         error_type=failed.error_type if failed else None,
@@ -230,5 +232,13 @@ def finish(
         stack=failed.stack if failed else None,
     )
     if row is None:
+        if sql.has_ended(conn, **which, run_id=asked.run_id):
+            return False
         raise LeaseLost(f"execution {execution.id} is not ours any more")
     job_totals.count(conn, asked.job, "retried" if state == "waiting" else state, row.seconds)
+    return True
+
+
+def is_live(conn: Connection, job: str) -> bool:
+    """Whether anybody has work of a job in hand; a dead one's lease passes."""
+    return bool(sql.is_live(conn, job=job))

@@ -32,6 +32,7 @@ class Lost:
     stack: str | None
     input: dict[str, Any]
     given_up: bool
+    dry_run: bool
 
 
 def lapsed(conn: Connection, most: int) -> list[int]:
@@ -48,18 +49,22 @@ def lose(conn: Connection, execution_id: int) -> Lost | None:
     return None if row is None else lose_row(conn, row)
 
 
-def give_up(conn: Connection, execution_id: int, attempt: int) -> bool:
+def give_up(conn: Connection, execution_id: int, fence: int) -> bool:
     """End work that waits and that nobody will do; False: somebody has begun it meanwhile."""
-    row = sql.give_up(conn, id=execution_id, attempt=attempt, state="failed")
+    return _end_waiting(conn, execution_id, fence, "failed")
+
+
+def cancel(conn: Connection, execution_id: int, fence: int) -> bool:
+    """End work that waits, and that a person has cancelled; False: as for `give_up`."""
+    return _end_waiting(conn, execution_id, fence, "cancelled")
+
+
+def _end_waiting(conn: Connection, execution_id: int, fence: int, state: str) -> bool:
+    """It is counted without a duration: that of its attempts is counted with them."""
+    row = sql.give_up(conn, id=execution_id, fence=fence, state=state)
     if row is not None:
-        job_totals.count(conn, row.job, "failed", row.seconds)
+        job_totals.count(conn, row.job, state, 0.0)
     return row is not None
-
-
-def cancel(conn: Connection, execution_id: int, attempt: int) -> None:
-    """End work that waits, and that a person has cancelled."""
-    if (row := sql.give_up(conn, id=execution_id, attempt=attempt, state="cancelled")) is not None:
-        job_totals.count(conn, row.job, "cancelled", row.seconds)
 
 
 def lose_row(conn: Connection, row: Any) -> Lost:
@@ -79,6 +84,7 @@ def lose_row(conn: Connection, row: Any) -> Lost:
         stack=row.stack,
         input=row.input,
         given_up=stalls > STALLS,
+        dry_run=row.dry_run,
     )
     state = "failed" if lost.given_up else "waiting"
     told = {"stalls": stalls, "error_type": lost.error_type, "error": lost.error}
@@ -87,7 +93,7 @@ def lose_row(conn: Connection, row: Any) -> Lost:
         conn, row.job, "timed_out" if lost.error_type == "TimedOut" else "stalled", row.seconds
     )
     if lost.given_up:
-        job_totals.count(conn, row.job, "failed", row.seconds)
+        job_totals.count(conn, row.job, "failed", 0.0)
     return lost
 
 

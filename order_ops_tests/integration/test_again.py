@@ -9,7 +9,8 @@ import pytest
 from order_ops.jobs import again
 from order_ops.jobs.catalogue import DEAD_LETTERS, PURGE, RECONCILE_PAYMENTS
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
-from order_ops.jobs.sweep import sweep
+from order_ops.jobs.sweep import end_runs, sweep
+from order_ops.orchestration.run_storage import StoredRuns
 from order_ops.store import executions
 from order_ops.store.engine import transaction
 from order_ops.store.executions import Failed
@@ -99,11 +100,13 @@ def test_work_that_many_runs_may_do_at_a_time_is_done_again_once(
 def test_what_cannot_be_launched_is_given_up_and_keeps_no_other_waiting(
     shop: Shop, instance: dg.DagsterInstance
 ) -> None:
-    """Its account has left the mapping, or its job the catalogue."""
+    """Its account has left the mapping, its job the catalogue, a field of its config the op."""
     partition = {"dagster/partition": "gone|2026-03-10"}
     day = asked(RECONCILE_PAYMENTS, "day", work_key="gone|2026-03-10", input={"tags": partition})
     begin(shop, day)
     begin(shop, replace(asked(JOB, "old"), job="send_reminders_job"))
+    config = {"ops": {"purge_old_rows": {"config": {"dry_run": True, "days": 30}}}}
+    begin(shop, asked(PURGE, "refused", input={"config": config}))
     begin(shop, asked(JOB, "good", request="tick 1"))
     _lost_and_due(shop)
     (launch,) = _launches(instance)
@@ -111,8 +114,45 @@ def test_what_cannot_be_launched_is_given_up_and_keeps_no_other_waiting(
     errors = dict(shop.rows("SELECT origin_id, error FROM ops.dead_letter"))
     assert "has no partition gone|2026-03-10 any more" in errors["day"]
     assert "there is no job send_reminders_job any more" in errors["old"]
+    assert "its config is refused" in errors["refused"]
+    assert 'unexpected config entry "days"' in errors["refused"]
     states = dict(shop.rows("SELECT run_id, state FROM ops.job_execution"))
-    assert states == {"day": "failed", "old": "failed", "good": "waiting"}
+    assert states == {"day": "failed", "old": "failed", "refused": "failed", "good": "waiting"}
+
+
+def test_work_whose_launch_waits_in_the_queue_keeps_none_behind_it_from_being_launched(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    for number in range(again.MOST):
+        day = f"shop-cards|2026-01-{number}"
+        begin(shop, asked(JOB, f"day {number}", work_key=day, request=day))
+    _lost_and_due(shop)
+    for launch in _launches(instance):
+        instance.create_run_for_job(
+            defs.resolve_job_def(JOB.name), tags=launch.tags, status=dg.DagsterRunStatus.NOT_STARTED
+        )
+    assert _launches(instance) == []
+    begin(shop, asked(DEAD_LETTERS, "money"))
+    _lost_and_due(shop)
+    assert [launch.job_name for launch in _launches(instance)] == [DEAD_LETTERS.name]
+
+
+def test_launches_of_an_earlier_loss_do_not_count_against_a_later_one(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """A day's inputs are read anew, from the first attempt on, by each run of its request."""
+    wanted = asked(JOB, "A", request="day 1", once=False)
+    keys = set()
+    for run_id in ("A", "C"):
+        begin(shop, replace(wanted, run_id=run_id))
+        _lost_and_due(shop)
+        ((one,),) = again.due(shop.pool)
+        keys.add(one.key)
+        done = replace(wanted, run_id=f"after {run_id}")
+        execution = begin(shop, done)
+        with transaction(shop.pool) as conn:
+            executions.finish(conn, done, execution, "done")
+    assert len(keys) == 2
 
 
 def test_a_run_that_a_person_cancels_while_it_waits_to_try_again_is_not_launched(
@@ -131,6 +171,46 @@ def test_a_run_that_a_person_cancels_while_it_waits_to_try_again_is_not_launched
     assert _launches(instance) == []
     assert shop.rows(ROWS) == [("cancelled", 1, made.run_id)]
     assert shop.rows("SELECT 1 FROM ops.dead_letter") == []
+
+
+def test_a_run_that_a_person_was_cancelling_when_its_worker_was_lost_is_not_launched(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Nobody was left to say that it is cancelled: the watcher does."""
+    made = instance.create_run_for_job(
+        defs.resolve_job_def(JOB.name), status=dg.DagsterRunStatus.STARTED
+    )
+    begin(shop, asked(JOB, made.run_id))
+    instance.report_run_canceling(made)
+    _lost_and_due(shop)
+    assert end_runs(shop.pool, StoredRuns(instance)) == [made.run_id]
+    ended = instance.get_run_by_id(made.run_id)
+    assert ended is not None
+    assert ended.status == dg.DagsterRunStatus.CANCELED
+    assert _launches(instance) == []
+    assert shop.rows(ROWS) == [("cancelled", 1, made.run_id)]
+    counted = dict(shop.rows("SELECT status, executions FROM ops.job_total"))
+    assert counted == {"stalled": 1, "cancelled": 1}
+    assert shop.rows("SELECT 1 FROM ops.alert WHERE resolved_at IS NULL") == []
+    assert shop.rows("SELECT 1 FROM ops.dead_letter") == []
+
+
+def test_a_run_that_was_ended_before_it_began_its_work_begins_none(
+    shop: Shop,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was silent for so long that it was ended as dead: its letter may be replayed already."""
+
+    def ended_meanwhile(*_: Any) -> None:
+        (slow,) = instance.get_runs()
+        StoredRuns(instance).end(slow.run_id, "it never began")
+
+    monkeypatch.setattr("order_ops.orchestration.own_process.limit", ended_meanwhile)
+    assert not run(defs, instance, JOB.name).success
+    assert [one.status for one in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+    assert shop.rows(ROWS) == []
 
 
 def test_a_dry_run_takes_no_work_from_anybody(

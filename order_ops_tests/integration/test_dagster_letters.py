@@ -9,7 +9,7 @@ from psycopg import OperationalError
 
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.messages import Message
-from order_ops.jobs import dead_letters, letter_sets, run_failures
+from order_ops.jobs import dead_letters, letter_sets, run_failures, run_replays
 from order_ops.jobs.run_failures import FailedRun
 from order_ops.store.audit import Actor
 from order_ops_tests.failing import raising
@@ -231,6 +231,27 @@ def test_a_launched_run_that_fails_again_has_a_letter_linked_to_the_first(
     assert _asked_for(instance) == []
     letters = shop.rows("SELECT state, replay_of FROM ops.dead_letter ORDER BY id")
     assert letters == [("replayed", None), ("open", first)]
+
+
+@pytest.mark.parametrize(
+    "config", [{"grace_s": 60}, {"limit": 2**64}], ids=["of the last release", "a huge number"]
+)
+def test_a_run_that_cannot_be_launched_as_it_was_keeps_no_other_waiting(
+    shop: Shop, instance: dg.DagsterInstance, config: dict[str, Any]
+) -> None:
+    """Dagster refuses all that a tick asks for with the first."""
+    told = {"ops": {"expire_due_orders": {"config": config}}}
+    kind = FailureKind.UNKNOWN
+    for job, given in (("expire_orders_job", told), ("purge_job", {})):
+        run_failures.record(shop.pool, [FailedRun(job, job, "E", job, None, kind, given, {})])
+    for letter in letter_sets.find(shop.pool, letter_sets.Selection()):
+        run_replays.request(shop.pool, letter.id, Actor("ana", "mended"), dry_run=False)
+    (request,) = _asked_for(instance)
+    assert request.job_name == "purge_job"
+    states = dict(shop.rows("SELECT name, state FROM ops.dead_letter"))
+    assert states == {"expire_orders_job": "open", "purge_job": "replaying"}
+    ended = "SELECT detail ->> 'ended' FROM ops.audit WHERE detail ? 'ended'"
+    assert shop.one(ended).startswith("its config is refused")
 
 
 def _asked_for(instance: dg.DagsterInstance) -> list[dg.RunRequest]:

@@ -13,7 +13,7 @@ from order_ops.domain.retention import MONEY
 from order_ops.jobs import dead_letters, letter_sets
 from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS, EXPIRE_ORDERS, RECONCILE_PAYMENTS
 from order_ops.jobs.purge import RUNS_LOOKED_FOR, purge
-from order_ops.jobs.run_failures import FailedRun, record, unhandled
+from order_ops.jobs.run_failures import LOOK_BACK, FailedRun, record, unhandled
 from order_ops.store.audit import Actor
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
@@ -155,7 +155,6 @@ def test_why_a_failed_run_has_no_letter_is_kept_as_long_as_such_runs_are_looked_
     shop: Shop, instance: dg.DagsterInstance, dagster_postgres_url: str
 ) -> None:
     """Its worker was lost, and a later request took the work's place."""
-    from order_ops.orchestration.ops.failures import LOOK_BACK
     from order_ops.orchestration.run_storage import StoredRuns
 
     (lost,) = _runs(

@@ -1,11 +1,14 @@
 """Performing work: its end on record, whatever it is, and what people hear of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
 from order_ops.domain.failures import ClassifiedError, FailureKind
 from order_ops.jobs import runtime
@@ -13,15 +16,15 @@ from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
 from order_ops.jobs.keeper import Clock
 from order_ops.jobs.run_failures import unhandled
 from order_ops.jobs.runtime import Running, WorkFailed, perform
-from order_ops.store.engine import transaction
+from order_ops.store.engine import Connection, transaction
 from order_ops.store.executions import LeaseLost, Skipped
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.executions import asked, let_lease_pass
 
 
 def _perform(shop: Shop, work: Any, run_id: str = "run-1", **more: Any) -> Any:
-    request = more.pop("request", f"run {run_id}")
-    return perform(shop.pool, JOB, asked(JOB, run_id, request=request), work, **more)
+    ways = {name: more.pop(name) for name in ("is_cancelled",) if name in more}
+    return perform(shop.pool, JOB, asked(JOB, run_id, **more), work, **ways)
 
 
 def _raise(error: BaseException) -> Any:
@@ -88,10 +91,29 @@ def test_three_failures_in_a_row_of_a_step_wake_somebody_until_it_succeeds(shop:
     ((severity, title),) = shop.rows(alerts)
     assert severity == "critical"
     assert "expire_orders_job has failed 3 times in a row" in title
-    _perform(shop, lambda _: None, "a dry run", dry_run=True)
+    _perform(shop, lambda _: None, "a dry run", **_dry("a dry run"))
     assert len(shop.rows(alerts)) == 1, "a dry run proves nothing"
     _perform(shop, lambda _: None, "a run")
     assert shop.rows(alerts) == []
+
+
+def _dry(run_id: str) -> dict[str, Any]:
+    return {"work_key": f"run {run_id}", "dry_run": True}
+
+
+def test_a_dry_run_neither_breaks_a_row_of_failures_nor_is_one_of_them(shop: Shop) -> None:
+    alerts = "SELECT 1 FROM ops.alert WHERE starts_with(dedupe_key, 'job:')"
+    for number in range(2):
+        with pytest.raises(WorkFailed):
+            _perform(shop, _raise(ValueError("broken")), f"run {number}")
+    for number in range(3):
+        with pytest.raises(WorkFailed):
+            _perform(shop, _raise(ValueError("a typo")), f"dry {number}", **_dry(f"dry {number}"))
+    assert shop.rows(alerts) == [], "a person's tries are no failures of the job"
+    _perform(shop, lambda _: None, "dry", **_dry("dry"))
+    with pytest.raises(WorkFailed):
+        _perform(shop, _raise(ValueError("broken")), "run 3")
+    assert len(shop.rows(alerts)) == 1
 
 
 def test_work_that_was_taken_over_writes_nothing_and_ends_as_lost(shop: Shop) -> None:
@@ -178,14 +200,33 @@ def test_an_end_is_recorded_though_the_database_stumbles(
         [psycopg.OperationalError("the connection is lost")],
     )
 
-    def stumbling(*args: Any, **more: Any) -> None:
+    def stumbling(*args: Any, **more: Any) -> bool:
         if failures:
             raise failures.pop()
-        honest(*args, **more)
+        return honest(*args, **more)
 
     monkeypatch.setattr(runtime.executions, "finish", stumbling)
     _perform(shop, lambda _: None)
     assert _execution(shop).state == "done"
+
+
+def test_done_is_done_though_the_answer_to_its_commit_is_lost(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = []
+
+    @contextmanager
+    def answer_lost(pool: Engine) -> Iterator[Connection]:
+        with transaction(pool) as conn:
+            yield conn
+        if not lost and shop.rows("SELECT 1 FROM ops.job_execution WHERE state = 'done'"):
+            lost.append(1)
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(runtime, "transaction", answer_lost)
+    assert _perform(shop, lambda _: "done") == "done"
+    assert lost
+    assert shop.rows("SELECT status, executions FROM ops.job_total") == [("done", 1)]
 
 
 def test_a_failure_that_cannot_be_recorded_is_found_when_the_lease_has_passed(

@@ -7,12 +7,13 @@ import psycopg
 import pytest
 
 from order_ops.jobs import overdue
-from order_ops.jobs.catalogue import JOBS, expected_beats
+from order_ops.jobs.catalogue import BY_NAME, JOBS, expected_beats
 from order_ops.orchestration import schedules
 from order_ops.store.job_totals import BUCKETS_S
 from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run, scheduled, tick
+from order_ops_tests.integration.executions import in_hand
 from order_ops_tests.shop import created, reserved
 
 AT = datetime(2026, 3, 10, 15, 4, tzinfo=UTC)
@@ -106,7 +107,7 @@ def test_a_run_that_was_stored_and_never_queued_says_so_and_holds_up_nothing(
     shop.stage(created("o1"))
     stored = instance.create_run_for_job(defs.resolve_job_def("apply_order_events_job"))
     told = tick(instance, "staging_sensor")
-    assert told.skip_message == "a run that will apply them is starting"
+    assert told.skip_message == "a run that will do it is starting"
     with psycopg.connect(dagster_postgres_url.replace("+psycopg2", "")) as conn:
         conn.execute("UPDATE runs SET create_timestamp = now() - interval '2 minutes'")
     assert len(tick(instance, "staging_sensor").run_requests) == 1
@@ -162,6 +163,76 @@ def test_who_is_not_heard_of_is_told_of_and_that_they_are_back(
     shop.rows("UPDATE ops.beat SET at = now() RETURNING 1")
     overdue.check(shop.pool, expected_beats())
     assert shop.rows(alerts) == []
+
+
+def _long_ago(shop: Shop, beat: str) -> None:
+    """It was last heard of a month ago."""
+    shop.rows(
+        """INSERT INTO ops.beat (name, instance, every_s, at)
+        VALUES (%(beat)s, 'x', 5, now() - interval '30 days') RETURNING 1""",
+        beat=beat,
+    )
+
+
+LOOKS = {
+    "sensor:staging_sensor": "sensors.has_due",
+    "sensor:changed_days_sensor": "sensors.reconciliation_days.take_due",
+    "sensor:run_failure_sensor": "sensors.run_failures.unhandled",
+    "sensor:again_sensor": "sensors.again.due",
+    "sensor:replay_sensor": "sensors.run_replays.launches",
+    "schedule:expire_orders_schedule": "schedules.expire_orders.has_due",
+    "schedule:message_ledger_schedule": "schedules.message_ledger.has_changed",
+    "schedule:purge_schedule": "schedules.under_way",
+    "schedule:reconcile_payments_schedule": "schedules.reconciliation_days.open_closed_days",
+}
+"""What each looks with."""
+
+
+@pytest.mark.parametrize("beat", expected_beats())
+def test_who_fails_at_every_look_is_not_heard_of(
+    shop: Shop,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    beat: str,
+) -> None:
+    instance.create_run_for_job(
+        defs.resolve_job_def("expire_orders_job"), status=dg.DagsterRunStatus.FAILURE
+    )
+    _long_ago(shop, beat)
+    kind, name = beat.split(":")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"order_ops.orchestration.{LOOKS[beat]}", raising(RuntimeError("broken")))
+        with pytest.raises((RuntimeError, dg.DagsterError)):
+            (tick if kind == "sensor" else scheduled)(instance, name)
+    assert overdue.check(shop.pool, expected_beats()) == [beat]
+    (tick if kind == "sensor" else scheduled)(instance, name)
+    assert overdue.check(shop.pool, expected_beats()) == []
+
+
+def test_a_sensor_that_a_release_has_taken_away_is_missed_no_more(shop: Shop) -> None:
+    gone = "sensor:of_the_last_release"
+    _long_ago(shop, gone)
+    alerts = "SELECT dedupe_key FROM ops.alert WHERE resolved_at IS NULL"
+    assert overdue.check(shop.pool, {gone: 5.0}) == [gone]
+    assert shop.rows(alerts) == [("overdue:sensor",)]
+    assert overdue.check(shop.pool, expected_beats()) == []
+    assert shop.rows(alerts) == []
+
+
+@pytest.mark.parametrize("job", ["expire_orders_job", "message_ledger_job", "purge_job"])
+def test_a_schedule_asks_for_no_run_while_one_works_or_waits_to(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance, job: str
+) -> None:
+    shop.stage(created("o1"), reserved("o1"))
+    shop.apply()
+    schedule = BY_NAME[job].schedule
+    with in_hand(shop, BY_NAME[job]):
+        assert scheduled(instance, schedule, AT).skip_message == "a run is doing it already"
+    waits = instance.create_run_for_job(defs.resolve_job_def(job))
+    assert scheduled(instance, schedule, AT).skip_message == "a run that will do it is starting"
+    instance.report_run_canceled(waits)
+    assert len(scheduled(instance, schedule, AT).run_requests) == 1
 
 
 def test_the_buckets_reach_the_longest_timeout() -> None:

@@ -7,13 +7,12 @@ SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(chr(31), :job::text, :st
     :work_key::text), 7205759403792796));
 
 -- name: of_request^
-SELECT *, lease_until < clock_timestamp() AS lapsed,
-    extract(epoch FROM clock_timestamp() - started_at)::float8 AS seconds FROM ops.job_execution
+SELECT * FROM ops.job_execution
 WHERE job = :job AND step = :step AND work_key = :work_key AND request = :request FOR UPDATE;
 
 -- name: live^
 SELECT *, lease_until < clock_timestamp() AS lapsed,
-    extract(epoch FROM clock_timestamp() - started_at)::float8 AS seconds FROM ops.job_execution
+    extract(epoch FROM heartbeat_at - started_at)::float8 AS seconds FROM ops.job_execution
 WHERE job = :job AND step = :step AND work_key = :work_key AND state IN ('running', 'waiting')
 FOR UPDATE;
 
@@ -23,9 +22,9 @@ WHERE id = :id;
 
 -- name: open^
 INSERT INTO ops.job_execution (job, step, work_key, request, state, stalls, run_id, run_ids,
-    worker, input, lease_until, deadline_at)
+    worker, input, dry_run, lease_until, deadline_at)
 VALUES (:job, :step, :work_key, :request, 'running', :stalls, :run_id, ARRAY[:run_id], :worker,
-    :input::jsonb, clock_timestamp() + make_interval(secs => LEAST(:lease_s, :most_s)),
+    :input::jsonb, :dry_run, clock_timestamp() + make_interval(secs => LEAST(:lease_s, :most_s)),
     clock_timestamp() + make_interval(secs => :most_s))
 RETURNING id, fence, attempt, failures;
 
@@ -33,7 +32,8 @@ RETURNING id, fence, attempt, failures;
 UPDATE ops.job_execution SET state = 'running', attempt = :attempt, failures = :failures, stalls = :stalls,
     fence = fence + 1, run_id = :run_id,
     run_ids = CASE WHEN :run_id = ANY (run_ids) THEN run_ids ELSE run_ids || :run_id::text END,
-    worker = :worker, input = :input::jsonb, started_at = clock_timestamp(), heartbeat_at = clock_timestamp(),
+    worker = :worker, input = :input::jsonb, dry_run = :dry_run,
+    started_at = clock_timestamp(), heartbeat_at = clock_timestamp(),
     lease_until = clock_timestamp() + make_interval(secs => LEAST(:lease_s, :most_s)),
     deadline_at = clock_timestamp() + make_interval(secs => :most_s), again_at = NULL, ended_at = NULL,
     category = NULL, error_type = NULL, error = NULL, stack = NULL
@@ -54,7 +54,7 @@ WHERE id = :id AND fence = :fence AND state = 'running' AND lease_until >= clock
 
 -- name: time_out!
 -- Its work has been stopped: whoever sweeps next finds it lost.
-UPDATE ops.job_execution SET lease_until = clock_timestamp(), error_type = 'TimedOut', error = :error,
+UPDATE ops.job_execution SET lease_until = clock_timestamp(), heartbeat_at = clock_timestamp(), error_type = 'TimedOut', error = :error,
     stack = :stack
 WHERE id = :id AND fence = :fence AND state = 'running';
 
@@ -67,14 +67,22 @@ UPDATE ops.job_execution SET state = :state, ended_at = CASE WHEN :state <> 'wai
 WHERE id = :id AND fence = :fence AND state = 'running' AND lease_until >= clock_timestamp()
 RETURNING extract(epoch FROM clock_timestamp() - started_at)::float8 AS seconds;
 
+-- name: has_ended$
+-- Whether it was ended so by who asks: the answer to that was lost.
+SELECT EXISTS (
+    SELECT 1 FROM ops.job_execution
+    WHERE id = :id AND fence = :fence AND run_id = :run_id AND state = :state
+);
+
 -- name: lapsed
 -- Executions whose lease has passed.
 SELECT id FROM ops.job_execution WHERE state = 'running' AND lease_until < now()
 ORDER BY lease_until LIMIT :executions;
 
 -- name: lapsed_one^
--- One of them, locked; one that somebody decides about now is left.
-SELECT *, extract(epoch FROM now() - started_at)::float8 AS seconds FROM ops.job_execution
+-- One of them, locked; one that somebody decides about now is left. It took as long as its worker
+-- was heard of.
+SELECT *, extract(epoch FROM heartbeat_at - started_at)::float8 AS seconds FROM ops.job_execution
 WHERE id = :id AND state = 'running' AND lease_until < now() FOR UPDATE SKIP LOCKED;
 
 -- name: lose!
@@ -86,13 +94,17 @@ UPDATE ops.job_execution SET state = :state, stalls = :stalls, fence = fence + 1
 WHERE id = :id;
 
 -- name: due_again
-SELECT id, job, step, request, attempt, stalls, run_id, error, input FROM ops.job_execution
-WHERE state = 'waiting' AND again_at <= now() ORDER BY again_at LIMIT :executions;
+-- The longest waiting first, after the one that is named.
+SELECT id, job, step, work_key, request, fence, attempt, run_id, error, input, dry_run, again_at
+FROM ops.job_execution
+WHERE state = 'waiting' AND again_at <= now()
+    AND (:again_at::timestamptz IS NULL OR (again_at, id) > (:again_at, :id))
+ORDER BY again_at, id LIMIT :executions;
 
 -- name: give_up^
 UPDATE ops.job_execution SET state = :state, again_at = NULL, ended_at = now()
-WHERE id = :id AND attempt = :attempt AND state = 'waiting'
-RETURNING job, extract(epoch FROM now() - started_at)::float8 AS seconds;
+WHERE id = :id AND fence = :fence AND state = 'waiting'
+RETURNING job;
 
 -- name: is_live$
 -- Whether anybody has work of a job in hand.
@@ -102,11 +114,12 @@ SELECT EXISTS (
 );
 
 -- name: failures_in_a_row$
--- How many of the last executions of a step have failed, up to :most, newest first.
+-- How many of the last executions of a step have failed, up to :most, newest first; dry runs are
+-- people's tries.
 SELECT count(*) FROM (
     SELECT bool_and(state = 'failed') OVER (ORDER BY id DESC) AS all_failed FROM (
         SELECT id, state FROM ops.job_execution
-        WHERE job = :job AND step = :step AND state IN ('done', 'failed')
+        WHERE job = :job AND step = :step AND state IN ('done', 'failed') AND NOT dry_run
         ORDER BY id DESC LIMIT :most
     ) latest
 ) streak WHERE all_failed;

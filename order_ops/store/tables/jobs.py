@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Double,
@@ -52,6 +53,7 @@ job_execution = Table(
     words("error_type", null=True),
     words("error", null=True),
     words("stack", null=True),
+    Column("dry_run", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("job", "step", "work_key", "request"),
     one_of("state", "running", "waiting", "done", "failed", "cancelled", "superseded"),
     CheckConstraint("(state = 'waiting') = (again_at IS NOT NULL)", name="again_at"),
