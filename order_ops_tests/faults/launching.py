@@ -64,6 +64,18 @@ class Launcher:
         assert not done.success
         return done.run_id
 
+    def holds(self, job: str, tags: dict[str, str]) -> str:
+        """A run that says it is started for as long as nobody ends it."""
+        started = dg.DagsterRunStatus.STARTED
+        run = self.instance.create_run_for_job(_job(job), tags=tags, status=started)
+        return run.run_id
+
+    def end(self, run: str) -> None:
+        """A run that was held is cancelled."""
+        held = self.instance.get_run_by_id(run)
+        assert held is not None
+        self.instance.report_run_canceled(held)
+
     def dies(self, job: str) -> str:
         """A run that ended as one whose process died before it had begun a step."""
         run = self.instance.create_run_for_job(_job(job))

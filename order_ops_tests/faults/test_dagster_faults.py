@@ -42,6 +42,7 @@ def test_worker_killed(dagster: Dagster) -> None:
     _publish(dagster)
     dagster.check(failed=[run])
     assert len(dagster.runs("SUCCESS")) >= 1
+    assert dagster.system.one(STALLS) == 1
 
 
 def test_worker_and_code_server_killed(dagster: Dagster) -> None:
@@ -71,6 +72,7 @@ def test_watcher_killed_with_a_worker(dagster: Dagster) -> None:
     dagster.kill(watcher)
     kill(pid)
     dagster.start_watcher()
+    wait_until(lambda: dagster.system.rows(LOST, run) == [("waiting", 1)], FREE_S, "it to be free")
     _publish(dagster)
     dagster.check(failed=[run])
     assert dagster.system.one(STALLS) == 1

@@ -3,14 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from urllib.request import urlopen
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from order_ops.devstack import processes
 from order_ops.devstack.processes import LOOPBACK
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.jobs import POOLS
-from order_ops.jobs.catalogue import DEAD_LETTERS, EXPIRE_ORDERS, PURGE
-from order_ops.orchestration.job_tags import PRIORITY
+from order_ops.jobs.catalogue import DEAD_LETTERS, EXPIRE_ORDERS, PURGE, RECONCILE_PAYMENTS
+from order_ops.orchestration.job_tags import PRIORITY, TENANT
 from order_ops.orchestration.performing import REQUEST, SKIPPED
 from order_ops_tests.faults.dagster_system import READY_S, Dagster
 from order_ops_tests.faults.launching import BROKEN, Launcher
@@ -55,6 +56,24 @@ def test_twenty_launches_at_once(dagster: Dagster, launcher: Launcher) -> None:
         (why,) = launcher.tags(other, SKIPPED)
         assert why.startswith((f"run {run} is doing it", f"run {run} did it")), why
     assert dict(dagster.system.rows(COUNTED, EXPIRE_ORDERS.name)) == {"done": 1, "skipped": 19}
+
+
+@pytest.mark.parametrize(
+    ("tag", "limit"), [(TENANT, 2), ("dagster/partition/account", 1)], ids=["tenant", "account"]
+)
+def test_one_that_has_its_share_of_the_slots_waits_and_others_pass_it(
+    dagster: Dagster, launcher: Launcher, tag: str, limit: int
+) -> None:
+    """A backfill of one tenant, or of one account, does not take all slots."""
+    busy = [launcher.holds(RECONCILE_PAYMENTS.name, {tag: "busy"}) for _ in range(limit)]
+    waits = launcher.launch(PURGE.name, {}, {tag: "busy"})
+    passes = launcher.launch(EXPIRE_ORDERS.name, {}, {tag: "another"})
+    last = launcher.launch(PURGE.name, {}, {tag: "a third"})
+    dagster.start_daemon()
+    assert launcher.wait_ended([passes, last]) == ["SUCCESS"] * 2
+    assert launcher.statuses([waits]) == ["QUEUED"]
+    launcher.end(busy[0])
+    assert launcher.wait_ended([waits]) == ["SUCCESS"]
 
 
 def test_one_of_ten_failed_and_a_scrape_says_a_tenth_after_everything_was_restarted(

@@ -11,7 +11,7 @@ from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
 from order_ops.jobs.catalogue import RECONCILE_PAYMENTS
 from order_ops.jobs.run_failures import unhandled
 from order_ops.jobs.runtime import perform
-from order_ops.store import executions
+from order_ops.store import executions, lost_work
 from order_ops.store.engine import guarded, transaction
 from order_ops.store.executions import Asked, Ended, Execution, Failed, LeaseLost, Skipped
 from order_ops.store.queries import executions as sql
@@ -220,6 +220,27 @@ def test_a_run_that_has_work_in_hand_is_alive_whoever_does_its_other_steps_again
     assert _left_alone(shop, "A", "B") == ["A"]
     begin(shop, _of_day("B", "reconcile_payments"))
     assert _left_alone(shop, "A", "B") == ["A"], "and so it is when another has its work"
+
+
+def test_a_run_is_left_alone_though_another_does_a_part_of_its_work_again_now(shop: Shop) -> None:
+    for step in ("provider_transactions", "internal_transactions"):
+        _do(shop, "A", step)
+    shop.rows(
+        "UPDATE ops.job_execution SET heartbeat_at = now() - interval '2 min', "
+        "ended_at = now() - interval '2 min' RETURNING 1"
+    )
+    begin(shop, _of_day("B", "provider_transactions"))
+    assert _left_alone(shop, "A", "B") == ["A"]
+
+
+def test_a_run_whose_work_waits_is_withheld_and_not_done_by_others(shop: Shop) -> None:
+    _end(shop, TICK, begin(shop, TICK), "waiting")
+    with transaction(shop.pool) as conn:
+        assert lost_work.withheld(conn, ["tick-run"]) == {"tick-run"}
+        assert lost_work.done_by_others(conn, ["tick-run"]) == set()
+    begin(shop, replace(TICK, run_id="heir"))
+    with transaction(shop.pool) as conn:
+        assert lost_work.done_by_others(conn, ["tick-run", "heir"]) == {"tick-run"}
 
 
 def test_a_loss_that_is_found_by_who_has_nothing_to_do_is_told_too(shop: Shop) -> None:

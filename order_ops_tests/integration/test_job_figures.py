@@ -4,7 +4,7 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from order_ops.jobs import scraped
+from order_ops.jobs import again, scraped
 from order_ops.jobs.catalogue import EXPIRE_ORDERS, RECONCILE_PAYMENTS
 from order_ops.jobs.runtime import Running, perform
 from order_ops.jobs.sweep import sweep
@@ -54,6 +54,22 @@ def test_a_worker_that_is_lost_is_one_stall_more(shop: Shop) -> None:
         let_lease_pass(shop)
         sweep(shop.pool)
         assert _scraped(shop, "order_ops_job_stalls_total", JOB.name) == stalls
+
+
+def test_work_that_was_lost_took_as_long_as_its_worker_was_heard_of(shop: Shop) -> None:
+    """What it waited is nobody's work; giving it up takes no time."""
+    begin(shop, asked(JOB))
+    shop.rows(
+        """UPDATE ops.job_execution SET started_at = now() - interval '10 hours',
+            heartbeat_at = now() - interval '9 hours 59 minutes' RETURNING 1"""
+    )
+    let_lease_pass(shop)
+    sweep(shop.pool)
+    shop.rows("UPDATE ops.job_execution SET again_at = now() RETURNING 1")
+    ((one,),) = again.due(shop.pool)
+    again.give_up(shop.pool, one, "no run began it")
+    seconds = dict(shop.rows("SELECT status, seconds FROM ops.job_total"))
+    assert seconds == {"stalled": 60.0, "failed": 0.0}
 
 
 def test_how_long_it_took_is_in_the_buckets_it_belongs_to(shop: Shop) -> None:

@@ -146,6 +146,18 @@ def test_work_that_lets_no_other_thread_go_on_is_gone_before_its_lease_passes(sh
         wait_until(lambda: sweep(shop.pool), LEASE_S * 10, "its lease to pass")
 
 
+def test_work_is_gone_before_it_has_been_held_for_the_longest_that_it_may_be(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long its lease is: nobody renews it past that."""
+    monkeypatch.setenv("MOST_S", str(LEASE_S))
+    with _worker("in_regex", "1.5", lease_s=60) as process:
+        _begun(shop)
+        wait_until(lambda: process.poll() is not None, 60, "the end of the process")
+        assert process.returncode == -signal.SIGALRM
+        assert shop.one("SELECT lease_until > clock_timestamp() FROM ops.job_execution")
+
+
 def test_a_call_that_hangs_ends_with_the_timeout(shop: Shop) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with _worker("in_http", "1.5", f"http://127.0.0.1:{silent.getsockname()[1]}/") as process:

@@ -78,6 +78,18 @@ def test_daemons_keep_their_connections(
     assert _sessions(dagster_postgres_url) == kept
 
 
+def test_nobody_waits_for_ever_for_a_storage_that_does_not_answer(
+    instance: dg.DagsterInstance,
+) -> None:
+    """The watcher's duty hung with a lock in Dagster's database, and nobody was told."""
+    storage = instance.run_storage
+    with storage.connect() as conn:  # type: ignore[attr-defined]
+        assert conn.exec_driver_sql("SHOW statement_timeout").scalar() == "5min"
+        told = conn.connection.driver_connection.get_dsn_parameters()
+    assert int(told["connect_timeout"]) <= 10
+    assert int(told["tcp_user_timeout"]) <= 60_000
+
+
 @pytest.mark.parametrize("web_server", [False, True])
 def test_a_connection_that_the_server_closed_is_replaced_and_fails_nothing(
     instance: dg.DagsterInstance, dagster_postgres_url: str, *, web_server: bool

@@ -1,7 +1,7 @@
 """What dead workers held: freed, told, done again or given up; and their runs ended in Dagster."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 import pytest
@@ -13,7 +13,7 @@ from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
 from order_ops.jobs.keeper import Clock
 from order_ops.jobs.run_failures import unhandled
 from order_ops.jobs.runtime import Running, WorkFailed, perform
-from order_ops.jobs.sweep import LEFT_ALONE_S, end_runs, sweep
+from order_ops.jobs.sweep import LEFT_ALONE_S, StartedRun, end_runs, sweep
 from order_ops.orchestration.run_storage import StoredRuns
 from order_ops.store import executions
 from order_ops.store.engine import transaction
@@ -182,6 +182,45 @@ def test_a_run_that_never_began_its_work_is_ended(
     assert end_runs(shop.pool, runs) == [unseen]
     assert _status(instance, working) == "STARTED"
     assert unhandled(shop.pool, [unseen]) == [unseen], "it is told"
+
+
+def test_a_run_that_cannot_be_ended_keeps_no_other_alive(shop: Shop) -> None:
+    class Two:
+        ended: ClassVar[list[str]] = []
+
+        def started(self) -> list[StartedRun]:
+            return [StartedRun(run_id, 500.0, ours=True) for run_id in ("bad", "good")]
+
+        def end(self, run_id: str, why: str) -> None:
+            if run_id == "bad":
+                raise ValueError("no such job any more")
+            self.ended.append(run_id)
+
+    with pytest.raises(ValueError, match="no such job"):
+        end_runs(shop.pool, Two())
+    assert Two.ended == ["good"]
+
+
+def test_a_run_of_somebody_else_is_left_alone(
+    shop: Shop, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of assets that another code location has, or of its jobs; they begin no work of ours."""
+
+    @dg.asset
+    def a_model_of_the_analysts() -> None: ...
+
+    theirs = dg.Definitions(
+        assets=[a_model_of_the_analysts]
+    ).resolve_implicit_global_asset_job_def()
+    started = dg.DagsterRunStatus.STARTED
+    chosen = frozenset({a_model_of_the_analysts.key})
+    made = instance.create_run_for_job(theirs, status=started, asset_selection=chosen)
+    instance.add_run(dg.DagsterRun(job_name="their_job", status=started))
+    monkeypatch.setattr("order_ops.jobs.sweep.LEFT_ALONE_S", 0.0)
+    runs = StoredRuns(instance)
+    assert [run.ours for run in runs.started()] == [False, False]
+    assert end_runs(shop.pool, runs) == []
+    assert _status(instance, made.run_id) == "STARTED"
 
 
 def test_a_run_that_ended_or_is_gone_is_left_alone(

@@ -76,6 +76,27 @@ def test_it_is_not_well_while_a_duty_fails_whatever_the_others_do(
         assert not watcher.is_well()
 
 
+def test_it_does_not_say_that_it_is_alive_while_a_duty_hangs(
+    shop: Shop, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else would say so, where there is no dead man's switch."""
+    beat = "SELECT 1 FROM ops.beat WHERE name = 'process:watch'"
+    hangs = threading.Event()
+    monkeypatch.setattr(watch, "_STALE_S", 1.0)
+    monkeypatch.setattr(watch, "BEAT_S", 0.2)
+    monkeypatch.setattr("order_ops.jobs.watch.sweep.sweep", lambda _: hangs.wait(60))
+    title = "SELECT title FROM ops.alert WHERE dedupe_key = 'watch:beat' AND resolved_at IS NULL"
+    with running(watcher):
+        wait_until(lambda: shop.rows(title), 30, "the alert")
+        assert "not done for 1 s: " in shop.one(title)
+        assert "sweep" in shop.one(title)
+        shop.rows("DELETE FROM ops.beat RETURNING 1")
+        monkeypatch.setattr(watch, "_STALE_S", 60.0)
+        hangs.set()
+        wait_until(lambda: shop.rows(beat), 30, "it to be alive")
+        wait_until(lambda: not shop.rows(title), 30, "the end of the alert")
+
+
 def test_where_there_is_a_broker_a_consumer_that_never_came_back_is_told_of(shop: Shop) -> None:
     """The last one was stopped in order: its beat went with it."""
     settings = shop.settings.model_copy(update={"amqp_url": "amqp://127.0.0.1:1"})

@@ -1,7 +1,8 @@
 """Run workers that do one piece of work and are to be stopped: `... execute_run WORK SECONDS`.
 
-The timeout is SECONDS, the lease the settings'. By their first word they are what a run launcher
-starts: they are limited, and end themselves, as a run's own process does.
+The timeout is SECONDS, the lease the settings', and it is held for MOST_S at most. By their first
+word they are what a run launcher starts: they are limited, and end themselves, as a run's own
+process does.
 """
 
 import os
@@ -94,8 +95,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, interrupt)
     work, settings = sys.argv[2], get_settings()
     lease_s = settings.lease_s
-    job = replace(EXPIRE_ORDERS, timeout_s=float(sys.argv[3]), lease_s=120)
-    asked = Asked(job.name, work, "all", "request", "run-1", "worker", most_s=120, lease_s=lease_s)
+    most_s = float(os.environ.get("MOST_S", "120"))
+    job = replace(EXPIRE_ORDERS, timeout_s=float(sys.argv[3]), lease_s=most_s)
+    asked = Asked(
+        job.name, work, "all", "request", "run-1", "worker", most_s=most_s, lease_s=lease_s
+    )
     small = replace(job, timeout_s=0.1, lease_s=CPU_S / (os.cpu_count() or 1))
     own_process.limit(small if work == "in_cpu" else job, settings)
     perform(engine(settings), job, asked, globals()[work], clock=Clock(lease_s, own_process.end))

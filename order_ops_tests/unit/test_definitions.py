@@ -43,6 +43,16 @@ def test_definitions(defs: Any, snapshot: SnapshotAssertion) -> None:
     } == snapshot
 
 
+def test_every_asset_is_declared_by_the_job_that_makes_it(defs: Any) -> None:
+    """Runs of chosen assets are known as ours by it."""
+    made = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    assert {asset for job in BY_NAME.values() for asset in job.assets} == made
+    for job in BY_NAME.values():
+        if job.assets:
+            layer = defs.resolve_job_def(job.name).asset_layer
+            assert {key.to_user_string() for key in layer.selected_asset_keys} == set(job.assets)
+
+
 def test_dagster_ends_no_run_that_our_own_timeouts_let_go_on(defs: Any) -> None:
     for job in defs.get_repository_def().get_all_jobs():
         if job.name not in BY_NAME:
