@@ -89,6 +89,7 @@ class Watcher:
         self._stopping = threading.Event()
         self._deliverer = deliverer(pool, settings)
         self._done_at: dict[str, float] = {}
+        self._tried_at: dict[str, float] = {}
         self._began = time.monotonic()
 
     def stop(self) -> None:
@@ -97,17 +98,18 @@ class Watcher:
 
     def is_well(self) -> bool:
         """Whether every duty was done not long ago."""
-        return None not in self._passes().values() and not self._stale()
+        passes = self._passes()
+        return None not in passes.values() and not self._stale(passes)
 
     def _passes(self) -> dict[str, float | None]:
         """When each duty was last done; None: not yet."""
         passes = {duty.name: self._done_at.get(duty.name) for duty in self.duties()}
         return passes if self._deliverer is None else passes | {"alerts": self._deliverer.passed_at}
 
-    def _stale(self) -> list[str]:
-        """The duties that were not done for long, since we began if they never were."""
+    def _stale(self, passes: Mapping[str, float | None]) -> set[str]:
+        """Those of the duties that were passed long ago, or never since we began long ago."""
         before = time.monotonic() - _STALE_S
-        return [name for name, at in self._passes().items() if (at or self._began) <= before]
+        return {name for name, at in passes.items() if (at or self._began) <= before}
 
     def run(self) -> None:
         """Do every duty and serve metrics until stopped; survives any database error.
@@ -145,14 +147,16 @@ class Watcher:
         return [*always, Duty("runs", 10.0, self._end_runs), look]
 
     def _beat(self) -> None:
-        """A watcher with a duty that hangs is not alive: nobody else would say so.
+        """A watcher with a duty that is not done is not alive. One that fails has its alert.
 
         Raises:
-            TimeoutError: a duty was not done for long.
+            TimeoutError: one hangs: nobody else would say so.
         """
-        if stale := [name for name in self._stale() if name != "beat"]:
-            raise TimeoutError(f"not done for {_STALE_S:g} s: {', '.join(stale)}")
-        beats.beat(self._pool, "process:watch", BEAT_S)
+        others = [duty.name for duty in self.duties() if duty.name != "beat"]
+        if hang := self._stale({name: self._tried_at.get(name) for name in others}):
+            raise TimeoutError(f"no answer for {_STALE_S:g} s: {', '.join(sorted(hang))}")
+        if not self._stale(self._passes()) - {"beat"}:
+            beats.beat(self._pool, "process:watch", BEAT_S)
 
     def _keep_doing(self, duty: Duty) -> None:
         failing = True  # an alert of an earlier watcher ends with the first success
@@ -169,6 +173,7 @@ class Watcher:
                 log.warning("watch.duty_failed", duty=duty.name, error=repr(error))
                 with suppress(Exception), transaction(self._pool) as conn:
                     raise_alerts(conn, [_not_done(duty, error)])
+            self._tried_at[duty.name] = time.monotonic()
             self._stopping.wait(duty.every_s)
 
     def _workers(self) -> dict[str, Worker]:

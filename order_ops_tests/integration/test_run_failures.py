@@ -74,9 +74,10 @@ def test_a_letter_that_cannot_be_written_keeps_no_other_from_it(
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
-    odd: str,
     ours: str,
+    odd: str,
 ) -> None:
+    """The newest failure is handled first."""
     from order_ops.orchestration.ops import failures
 
     honest = failures.record

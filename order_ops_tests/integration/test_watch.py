@@ -1,6 +1,7 @@
 """The watcher is well while each of its duties is done: the dead man's switch asks nothing else."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -88,13 +89,32 @@ def test_it_does_not_say_that_it_is_alive_while_a_duty_hangs(
     title = "SELECT title FROM ops.alert WHERE dedupe_key = 'watch:beat' AND resolved_at IS NULL"
     with running(watcher):
         wait_until(lambda: shop.rows(title), 30, "the alert")
-        assert "not done for 1 s: " in shop.one(title)
+        assert "no answer for 1 s: " in shop.one(title)
         assert "sweep" in shop.one(title)
         shop.rows("DELETE FROM ops.beat RETURNING 1")
         monkeypatch.setattr(watch, "_STALE_S", 60.0)
         hangs.set()
         wait_until(lambda: shop.rows(beat), 30, "it to be alive")
         wait_until(lambda: not shop.rows(title), 30, "the end of the alert")
+
+
+def test_it_does_not_say_that_it_is_alive_while_a_duty_is_not_done(
+    shop: Shop, watcher: Watcher
+) -> None:
+    """One that fails has its own alert: that it is not alive is all there is to add."""
+    beats = "SELECT count(*) FROM ops.beat WHERE name = 'process:watch'"
+    (beat,) = [duty.do for duty in watcher.duties() if duty.name == "beat"]
+    now = time.monotonic()
+    watcher._began = now - watch._STALE_S
+    assert watcher._deliverer is not None
+    watcher._deliverer._passed_at = now
+    watcher._tried_at = {duty.name: now for duty in watcher.duties()}
+    watcher._done_at = watcher._tried_at | {"sweep": watcher._began}
+    beat()
+    assert shop.one(beats) == 0
+    watcher._done_at["sweep"] = now
+    beat()
+    assert shop.one(beats) == 1
 
 
 def test_where_there_is_a_broker_a_consumer_that_never_came_back_is_told_of(shop: Shop) -> None:
