@@ -7,6 +7,7 @@ machine's /proc, /dev and /tmp, so that every path of the node is the same insid
 and outside, and nothing is left mounted. It needs to be root, and `debootstrap`.
 """
 
+import fcntl
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -46,15 +47,22 @@ def rabbitmq4(folder: Path) -> Iterator[None]:
 
 
 def _root() -> Path:
-    """The root, made at the first call; one that is half made does not count."""
+    """The root, made at the first call by one process at a time."""
     root = user_cache_path("order_ops") / f"rabbitmq-{RELEASE}"
-    if root.exists():
-        return root
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        if not root.exists():
+            _make(root)
+    return root
+
+
+def _make(root: Path) -> None:
+    """Make the root beside its place, so that one that is half made does not count."""
     if shutil.which("debootstrap") is None:
         raise RuntimeError("BROKER=4 needs debootstrap: apt-get install debootstrap")
     part = root.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
-    part.parent.mkdir(parents=True, exist_ok=True)
     _run("debootstrap", "--variant=minbase", RELEASE, str(part), _mirror())
     policy = part / "usr/sbin/policy-rc.d"
     policy.write_text(_REFUSE_SERVICES)
@@ -62,7 +70,6 @@ def _root() -> Path:
     install = ("apt-get", "install", "-y", "--no-install-recommends", "rabbitmq-server")
     _run("chroot", str(part), *install)
     part.rename(root)
-    return root
 
 
 def _mirror() -> str:

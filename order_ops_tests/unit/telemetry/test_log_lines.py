@@ -93,6 +93,7 @@ def test_stdin_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a.gz", gzip.compress(b"x" * 99)[:20], "end-of-stream"),
         ("a.gz", gzip.compress(b"x" * 99)[:10] + b"\xff" * 9, ""),
     ],
+    ids=["absent", "not packed", "cut", "broken"],  # a packed file has the time in it
 )
 def test_a_file_that_cannot_be_read_is_named(
     tmp_path: Path, name: str, content: bytes | None, why: str
