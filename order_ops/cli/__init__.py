@@ -2,7 +2,7 @@
 
 import typer
 
-from order_ops.cli import alerts, dlq, doctor, files, messages, pauses, system, trace
+from order_ops.cli import alerts, dlq, doctor, files, messages, pauses, provider, system, trace
 
 app = typer.Typer(
     name="order-ops",
@@ -29,3 +29,4 @@ for command in (
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(messages.app, name="messages")
+app.add_typer(provider.app, name="provider")

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 import typer
 
 from order_ops.cli.base import check_writable, console, explained, pool, write_json
+from order_ops.cli.provider import options_of_texts
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 
@@ -50,6 +51,13 @@ def reconcile(
     time_zone: Annotated[
         str, typer.Option(help="Accounting time zone.", callback=_known_zone)
     ] = "UTC",
+    provider_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=VALUE of what the file leaves open, such as decimal_separator=,"
+            " (docs/provider-files.md)."
+        ),
+    ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Close the files as of this day; default: today."),
@@ -69,6 +77,7 @@ def reconcile(
             time_zone=time_zone,
             as_of=as_of.date() if as_of else None,
             out=out,
+            provider_options=options_of_texts(provider_option or []),
         )
     if json_file is not None:
         write_json(json_file, done.summary)

@@ -2,8 +2,9 @@
 
 Columns, in any order: entry_id, order_id, currency, occurred_at (ISO 8601; UTC where it names no
 zone), and amount (major units) or amount_minor; a refund is negative. Optional: provider_ref, kind
-(charge, refund; charge when absent), status (succeeded, pending, failed; succeeded when absent),
-order_state. Other columns are ignored. The provider's files are read in `providers`.
+(charge, refund, dispute; charge when absent), status (succeeded, pending, failed; succeeded when
+absent), order_state, method, and ceiling_minor (what was authorised, or is left to refund). Other
+columns are ignored. The provider's files are read in `providers`.
 """
 
 import hashlib
@@ -12,12 +13,12 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from order_ops.providers import text_columns
-from order_ops.providers.csv_file import LINE_NO, TextTable, read_csv
-from order_ops.providers.report import ReportError
+from order_ops.providers.files import text_columns
+from order_ops.providers.files.csv_file import LINE_NO, TextTable, read_csv
+from order_ops.providers.files.report import ReportError
 
 _REQUIRED = ["entry_id", "order_id", "currency", "occurred_at"]
-_KINDS = ("charge", "refund")
+_KINDS = ("charge", "refund", "dispute")
 _STATUSES = ("succeeded", "pending", "failed")
 _ORDER_STATES = (
     "PENDING",
@@ -55,6 +56,8 @@ def read_internal(path: Path, *, time_zone: str = "UTC") -> pl.DataFrame:
             "currency": currency,
             "status": _one_of(table, "status", _STATUSES, "succeeded"),
             "order_state": _one_of(table, "order_state", _ORDER_STATES, None),
+            "method": _optional(table, "method"),
+            "ceiling_minor": _ceiling(table),
             "occurred_at": occurred_at,
         }
     )
@@ -93,6 +96,16 @@ def _optional(table: TextTable, column: str) -> pl.Series:
     if column in table.frame.columns:
         return table.frame[column]
     return pl.repeat(None, table.frame.height, dtype=pl.String, eager=True)
+
+
+def _ceiling(table: TextTable) -> pl.Series:
+    """Return the whole numbers of a column that may be absent, and empty."""
+    cells = _optional(table, "ceiling_minor")
+    given = TextTable(table.name, table.sha256, table.frame.filter(cells.is_not_null()))
+    if not given.frame.height:
+        return cells.cast(pl.Int64)
+    read = text_columns.integers(given, "ceiling_minor")
+    return cells.cast(pl.Int64, strict=False).scatter(cells.is_not_null().arg_true(), read)
 
 
 def _one_of(

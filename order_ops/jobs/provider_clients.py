@@ -12,7 +12,7 @@ class ProviderClients:
     """`clients("shop-cards")` is that account's client.
 
     Raises:
-        ClassifiedError: (permanent) the account has no API key.
+        ClassifiedError: (permanent) the account has no API key, or its provider no client here.
     """
 
     def __init__(self, settings: Settings, mapping: Mapping) -> None:
@@ -25,7 +25,12 @@ class ProviderClients:
         return self._made(account)
 
     def _make(self, account: str) -> ProviderClient:
-        self._mapping.account(account)
+        provider = self._mapping.account(account).provider
+        if provider != "stripe":
+            raise ClassifiedError(
+                f"no API client for {provider}: account {account} is reconciled by its files alone",
+                FailureKind.PERMANENT,
+            )
         key = self._settings.provider_keys.get(account)
         if key is None:
             raise ClassifiedError(

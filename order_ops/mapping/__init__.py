@@ -38,7 +38,7 @@ __all__ = [
 
 INTERNAL_COLUMNS = (
     "entry_id", "tenant", "account", "kind", "provider_ref", "order_ref", "amount", "currency",
-    "status", "order_state", "occurred_at",
+    "status", "order_state", "occurred_at", "method", "ceiling",
 )  # fmt: skip
 """What a mapping can name of the internal side; a column it does not name is empty."""
 
@@ -64,7 +64,15 @@ class InternalSource(Strict):
     _complete = field_validator("columns")(
         complete(
             INTERNAL_COLUMNS,
-            optional={"tenant", "account", "provider_ref", "order_ref", "order_state"},
+            optional={
+                "tenant",
+                "account",
+                "provider_ref",
+                "order_ref",
+                "order_state",
+                "method",
+                "ceiling",
+            },
         )
     )
     amount_unit: Literal["minor", "major"] = "minor"

@@ -12,17 +12,48 @@ ActKind = Literal["expire", "confirm", "cancel", "refund", "reinstate"]
 ActMode = Literal["off", "propose", "automatic"]
 
 
+class AccountFiles(Strict):
+    """What the files of an account are; formats and options are in docs/provider-files.md.
+
+    Attributes:
+        format: such as `paypal_trr`, or `mapped` with the option `mapping`.
+        options: what the files leave open.
+    """
+
+    format: str
+    options: dict[str, str] = Field(default_factory=dict)
+
+
 class Account(Strict):
-    """A provider account and its accounting day."""
+    """A provider account and its accounting day.
+
+    Attributes:
+        provider: names its section in the rules; there is an API client for `stripe` alone.
+        files: what its files are; none: those that are called like the provider.
+        order_reference: the column of its files with our own order reference; none: the one that
+            files of the provider have by themselves.
+    """
 
     name: AccountName
-    provider: Literal["stripe"]
+    provider: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    files: AccountFiles | None = None
     tenant: str = Field(min_length=1, max_length=64)
     time_zone: TimeZone
     cut_off: TimeOfDay = time(0)
     first_day: date
-    order_reference: str = "payment_metadata[order_id]"
+    order_reference: str | None = None
     acts: dict[ActKind, ActMode] = Field(default_factory=dict)
+
+    @property
+    def file_format(self) -> str:
+        """How its files are read."""
+        return self.files.format if self.files else self.provider
+
+    @property
+    def file_options(self) -> dict[str, str]:
+        """What its files leave open."""
+        own = {"order_ref_column": self.order_reference} if self.order_reference else {}
+        return own | (self.files.options if self.files else {})
 
     def act_mode(self, kind: ActKind) -> ActMode:
         """Whether an act moves anything: a proposal, unless enabled."""

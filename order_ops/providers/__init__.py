@@ -1,4 +1,4 @@
-"""What payment providers hand over: their files as canonical frames, and their API behind a client.
+"""What is handed over: files of payment providers (`files/`) and of banks (`banks/`), and an API.
 
 Matching, storing and deciding what a line means for an order do not belong here.
 """

@@ -25,6 +25,7 @@ COMMANDS = [
     "alerts",
     "dlq",
     "messages",
+    "provider",
 ]
 
 

@@ -62,7 +62,7 @@ def test_what_was_typed_is_repeated_as_it_was_typed(tmp_path: Path, internal: Pa
 
 
 def test_reconcile_names_the_providers_there_are(tmp_path: Path, internal: Path) -> None:
-    assert "known: stripe" in reconcile(tmp_path, internal, "paypal:file.csv")
+    assert "known: adyen, " in reconcile(tmp_path, internal, "paypal:file.csv")
 
 
 def test_reconcile_names_missing_rules(tmp_path: Path, internal: Path) -> None:
@@ -90,3 +90,19 @@ def test_reconcile_names_the_option_it_needs(option: str) -> None:
     del given[option]
     words = [word for pair in given.items() for word in pair]
     assert option in refused("reconcile", *words)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("decimal_separator", "is not NAME=VALUE"),
+        ("date_order=mdy", "'stripe' have no option 'date_order'"),
+        ("time_zone=Mars", "'Mars' is not an IANA time zone"),
+    ],
+)
+def test_reconcile_names_the_option_that_is_wrong(
+    tmp_path: Path, internal: Path, option: str, words: str
+) -> None:
+    report = provider_file(tmp_path, REQUIRED_COLUMNS)
+    told = reconcile(tmp_path, internal, f"stripe:{report}", "--provider-option", option)
+    assert words in " ".join(told.split())
