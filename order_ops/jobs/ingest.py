@@ -3,7 +3,8 @@
 A file is known by its hash, a line by account and the provider's line id: the
 same file again changes nothing, a later file may repeat lines and add some. A
 line id that comes again with other amounts is a contradiction, and the file is
-refused. The days that got lines are marked, and so come up for reconciliation.
+refused, unless the line was pending until then. The days that got lines are
+marked, and so come up for reconciliation, with later days that may tell the same.
 """
 
 import json
@@ -17,15 +18,15 @@ from sqlalchemy import Engine
 from order_ops.jobs import reconciliation_days
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import Account
-from order_ops.providers.registry import open_report
-from order_ops.providers.report import ProviderReport, ReportError
+from order_ops.providers.files.registry import open_report
+from order_ops.providers.files.report import ProviderReport, ReportError
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.queries import recon
 
 LINE_COLUMNS = (
     "account", "entry_id", "file_id", "line_no", "day", "kind", "category", "provider_ref",
     "order_ref", "amount_minor", "fee_minor", "net_minor", "currency", "occurred_at",
-    "available_on", "payout_id", "raw",
+    "available_on", "payout_id", "raw", "status", "settled_minor", "settlement_currency", "method",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def ingest(pool: Engine, account: Account, path: Path) -> Ingested:
     Raises:
         ReportError: the file cannot be read, or contradicts an earlier one; nothing is stored.
     """
-    report = open_report(f"{account.provider}:{path}", order_ref_column=account.order_reference)
+    report = open_report(f"{account.file_format}:{path}", **account.file_options)
     lines = _with_day(report.lines, account)
     with transaction(pool) as conn:
         known = recon.known_file(conn, account=account.name, sha256=report.sha256)
@@ -55,8 +56,10 @@ def ingest(pool: Engine, account: Account, path: Path) -> Ingested:
         file_id = _add_file(conn, account, report)
         _copy(conn, lines.with_columns(pl.lit(file_id).alias("file_id")))
         _refuse_contradictions(conn, report.name)
+        ended = {row.day for row in recon.end_pending(conn)}
         new = {row.day: row.lines for row in recon.add_lines(conn)}
-        reconciliation_days.mark(conn, {AccountDay(day, account.name) for day in new})
+        days = ended | new.keys() | {row.day for row in recon.days_of_same_reference(conn)}
+        reconciliation_days.mark(conn, {AccountDay(day, account.name) for day in days})
     return Ingested(report.name, None, report.lines.height, new)
 
 

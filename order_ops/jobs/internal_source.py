@@ -47,9 +47,16 @@ def _column(mapping: Mapping, field: str) -> ColumnElement[Any]:
 
 
 def _row(row: dict[str, Any], mapping: Mapping, account_day: AccountDay) -> dict[str, Any]:
-    amount, currency = row.pop("amount"), row["currency"]
-    if mapping.internal.amount_unit == "major":
-        # Never rounded: an amount finer than its currency is an error that says so.
-        amount = parse_major(format(Decimal(str(amount)).normalize(), "f"), currency)
+    amounts = {
+        f"{name}_minor": _minor(row.pop(name), row["currency"], mapping)
+        for name in ("amount", "ceiling")
+    }
     row["tenant_id"] = row.pop("tenant") or mapping.account(account_day.account).tenant
-    return {**row, "amount_minor": amount, "day": account_day.day}
+    return {**row, **amounts, "day": account_day.day}
+
+
+def _minor(amount: Any, currency: str, mapping: Mapping) -> int | None:
+    """Never rounded: an amount finer than its currency is an error that says so."""
+    if amount is None or mapping.internal.amount_unit == "minor":
+        return None if amount is None else int(amount)
+    return parse_major(format(Decimal(str(amount)).normalize(), "f"), currency)

@@ -8,7 +8,7 @@ any order of files and backfills comes to the same tables.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -20,7 +20,9 @@ from order_ops.jobs import internal_source, reconciliation_days
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import Mapping
 from order_ops.reconciliation import frames
-from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.breaks import Repeats
+from order_ops.reconciliation.closing import Side
+from order_ops.reconciliation.core import Day, reconcile
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import Rules
 from order_ops.reconciliation.summary import Summary, summarise
@@ -30,10 +32,12 @@ from order_ops.store.queries import recon
 
 _INTERNAL = (
     "entry_id", "tenant_id", "kind", "provider_ref", "order_ref", "amount_minor", "currency",
-    "status", "order_state", "occurred_at",
+    "status", "order_state", "occurred_at", "method", "ceiling_minor",
 )  # fmt: skip
 _POLARS = {
     "amount_minor": pl.Int64(),
+    "ceiling_minor": pl.Int64(),
+    "settled_minor": pl.Int64(),
     "fee_minor": pl.Int64(),
     "net_minor": pl.Int64(),
     "occurred_at": pl.Datetime("us", "UTC"),
@@ -72,14 +76,14 @@ def snapshot_internal(pool: Engine, mapping: Mapping, account_day: AccountDay) -
         reconciliation_days.mark(conn, left)
         picked = ([row[name] for name in _INTERNAL] for row in rows)
         results.replace(conn, "internal_transactions", at, _INTERNAL, picked)
-        return _inputs(_frame(list(recon.day_internal(conn, **at)), frames.INTERNAL))
+        return _inputs(_ours(recon.day_internal(conn, **at)))
 
 
 def read_provider(pool: Engine, account_day: AccountDay) -> Inputs:
     """The provider's side of a day, as the files have brought it so far."""
     at = {"account": account_day.account, "day": account_day.day}
     with transaction(pool) as conn:
-        return _inputs(_frame(list(recon.day_provider(conn, **at)), frames.PROVIDER))
+        return _inputs(_theirs(recon.day_provider(conn, **at)))
 
 
 def reconcile_day(
@@ -96,20 +100,13 @@ def reconcile_day(
         recon.lock_account(conn, account=account.name)
         previous = recon.previous_run(conn, **at)
         before = {**at, "previous": previous.day if previous else None}
-        internal = _frame(list(recon.day_internal(conn, **at)), frames.INTERNAL)
-        provider = _frame(list(recon.day_provider(conn, **at)), frames.PROVIDER)
-        carried_internal = _frame(list(recon.carried_internal(conn, **before)), frames.INTERNAL)
-        carried_provider = _frame(list(recon.carried_provider(conn, **before)), frames.PROVIDER)
+        internal = _ours(recon.day_internal(conn, **at))
+        provider = _theirs(recon.day_provider(conn, **at))
+        carried_internal = _ours(recon.carried_internal(conn, **before))
+        carried_provider = _theirs(recon.carried_provider(conn, **before))
+        day = Day(account_day.day, account.name, account.tenant, rules, account.provider)
         result = reconcile(
-            internal,
-            provider,
-            day=account_day.day,
-            account=account.name,
-            tenant=account.tenant,
-            rules=rules,
-            provider_name=account.provider,
-            carried_internal=carried_internal,
-            carried_provider=carried_provider,
+            day, internal, provider, carried_internal, carried_provider, _repeats(conn, at)
         )
         done = DayResult(
             account_day,
@@ -119,7 +116,7 @@ def reconcile_day(
         )
         carried = [pl.concat([carried_internal, internal]), pl.concat([carried_provider, provider])]
         carry_in = previous.carry_out_hash if previous else ""
-        _store(conn, done, carry_in, _carry_hash(result.carry_out, carried), run_id)
+        _store(conn, done, carry_in, _carry_hash(result, carried), run_id)
     return done
 
 
@@ -153,6 +150,8 @@ def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
         "match_members": result.match_members,
         "reconciliation_breaks": result.breaks,
         "break_members": result.break_members,
+        "match_proposals": result.proposals,
+        "proposal_members": result.proposal_members,
         "reconciliation_bridge": result.bridge,
         "carry": result.carry_out,
     }
@@ -164,7 +163,20 @@ def uneven_matches(pool: Engine, account: str) -> int:
         return int(recon.uneven_matches(conn, account=account))
 
 
-def _frame(rows: Sequence[Any], contract: Any) -> pl.DataFrame:
+def _ours(rows: Iterable[Any]) -> pl.DataFrame:
+    return _frame(rows, frames.INTERNAL)
+
+
+def _theirs(rows: Iterable[Any]) -> pl.DataFrame:
+    """The provider's lines; those of a release that knew less of a line have settled as paid."""
+    return _frame(rows, frames.PROVIDER).with_columns(
+        pl.col("status").fill_null("succeeded"),
+        pl.col("settled_minor").fill_null(pl.col("amount_minor")),
+        pl.col("settlement_currency").fill_null(pl.col("currency")),
+    )
+
+
+def _frame(rows: Iterable[Any], contract: Any) -> pl.DataFrame:
     schema = {name: _POLARS.get(name, pl.String()) for name in contract}
     cells = [[getattr(row, name) for name in schema] for row in rows]
     return pl.DataFrame(cells, schema, orient="row")
@@ -182,11 +194,28 @@ def _hash(*parts: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _carry_hash(carry: pl.DataFrame, sides: Sequence[pl.DataFrame]) -> str:
-    """Of what is carried, not only of its ids: a carried entry that changes is news."""
+def _carry_hash(result: Reconciliation, sides: Sequence[pl.DataFrame]) -> str:
+    """Of what is carried, and of what it was taken for: a carried entry that changes is news."""
+    carry: pl.DataFrame = result.carry_out
+    taken_for = result.break_members.join(
+        result.breaks.select("break_id", "class"), on="break_id"
+    ).select("side", "entry_id", "class")
+    told = carry.join(taken_for, on=["side", "entry_id"], how="left")
     return _hash(
         *(
-            entries.join(carry.filter(pl.col("side") == side), on="entry_id", how="semi")
+            entries.join(told.filter(pl.col("side") == side).drop("side"), on="entry_id")
             for side, entries in zip(("internal", "provider"), sides, strict=True)
         )
     )
+
+
+def _repeats(conn: Connection, at: dict[str, Any]) -> Repeats:
+    """Asks which entries repeat what an earlier day has matched."""
+
+    def ask(side: Side, entry_ids: Sequence[str]) -> set[str]:
+        if not entry_ids:
+            return set()
+        query = recon.repeated_internal if side == "internal" else recon.repeated_provider
+        return {row.entry_id for row in query(conn, **at, entry_ids=list(entry_ids))}
+
+    return ask

@@ -11,16 +11,25 @@ from pathlib import Path
 import polars as pl
 
 from order_ops.jobs.internal_file import read_internal
-from order_ops.providers.registry import open_report
-from order_ops.providers.report import ProviderReport
-from order_ops.reconciliation.core import reconcile
+from order_ops.providers.files.registry import open_report
+from order_ops.providers.files.report import ProviderReport
+from order_ops.reconciliation.core import Day, reconcile
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import Rules
 from order_ops.reconciliation.summary import Summary, money_sentence, summarise
 from order_ops.reporting.exports import write_table
 from order_ops.reporting.report import Context, render
 
-TABLES = ("matches", "match_members", "breaks", "break_members", "bridge", "outside")
+TABLES = (
+    "matches",
+    "match_members",
+    "breaks",
+    "break_members",
+    "proposals",
+    "proposal_members",
+    "bridge",
+    "outside",
+)
 """Written as CSV and Parquet, one file each."""
 
 
@@ -65,13 +74,9 @@ def reconcile_files(  # noqa: PLR0913 - one call has everything a run depends on
     closing = as_of or datetime.now(UTC).date()
     report = open_report(provider_spec, **(provider_options or {}))
     result = reconcile(
+        Day(closing, account=account, tenant=tenant, rules=rules, provider=report.provider),
         read_internal(internal, time_zone=time_zone),
         with_days(report.lines, time_zone),
-        day=closing,
-        account=account,
-        tenant=tenant,
-        rules=rules,
-        provider_name=report.provider,
     )
     page = _written(out, result, render(_context(internal, report, account, closing), result))
     summary = summarise(result)

@@ -58,12 +58,14 @@ def mark(conn: Connection, days: set[AccountDay]) -> None:
 
 
 def mark_changed(conn: Connection, mapping: Mapping, orders: Sequence[Order]) -> None:
-    """The days that the payments and refunds of changed orders fall on have news."""
+    """The days that the payments, refunds and disputes of changed orders fall on have news."""
     accounts = {account.name: account for account in mapping.accounts}
     days = set()
     for order in orders:
         moments = [(p.account, p.succeeded_at) for p in order.payments.values()]
         moments += [(r.account, r.settled_at) for r in order.refunds.values()]
+        moments += [(d.account, d.opened_at) for d in order.disputes.values()]
+        moments += [(d.account, d.closed_at) for d in order.disputes.values() if d.closed_at]
         for name, moment in moments:
             if name in accounts:
                 day = accounts[name].accounting_day(moment or order.created_at)

@@ -1,20 +1,21 @@
 """What is wrong: findings, one per entry, and the breaks they add up to.
 
-A linked pair is judged by what it says of the order, the currency and the amount; a lonely entry
-by its kind and by whether its grace has passed. Finding counterparts belongs in `matching`, the
-sentences in `words`.
+A linked pair is judged in `judging`; a lonely entry is judged here, by its kind and by whether its
+grace has passed. Finding counterparts belongs in `matching`, the sentences in `words`.
 """
 
-from datetime import date, timedelta
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 from typing import Any
 
 import narwhals as nw
 from narwhals.typing import FrameT
 
 from order_ops.reconciliation.classes import CLASSES, CLEAN, PENDING, RANK, ranked
-from order_ops.reconciliation.frames import ENTRY
-from order_ops.reconciliation.matching import THEIRS, Matching
-from order_ops.reconciliation.rules import Rules
+from order_ops.reconciliation.closing import Closing, Side
+from order_ops.reconciliation.frames import ENTRY, eager
+from order_ops.reconciliation.linking import THEIRS
+from order_ops.reconciliation.matching import Matching
 
 FINDING = (
     "side",
@@ -24,60 +25,56 @@ FINDING = (
     "currency",
     "entry_currency",
     "kind",
+    "rule",
     "day",
+    "grace_days",
     "order_ref",
     "provider_ref",
     "order_state",
     "amount_minor",
     "difference_minor",
     "stake_minor",
-    "carried",
+    "entries",
 )
 """One row per entry that is not cleanly matched.
 
 key, currency: of its break. entry_currency: of the entry, another one in a currency mismatch.
 difference_minor: what the entry adds to provider total - internal total. stake_minor: money at
-stake, >= 0. carried: whether the next day takes the entry in.
+stake, >= 0. grace_days: business days that it waits for a counterpart, 0 where it waits for
+none. entries: how many entries it stands for.
 """
 
 _ZERO = nw.lit(0, nw.Int64)
-_STOPPED = ("CANCELLED", "EXPIRED")
-_AFTER_CANCEL = RANK["captured_after_cancel"]
+_NO_RULE = nw.lit(None, dtype=nw.String)
+_AMOUNT = ("currency_mismatch", "recorded_not_paid", "status_stuck")
+"""Classes of a pair whose stake is the whole of our amount."""
+_CAPTURED = ("captured_after_cancel", "paid_not_recorded")
+"""Classes of a pair whose stake is the whole of the provider's amount."""
+AWAITED = ("charge", "refund", "dispute")
 
 
-def judge_pairs(pairs: FrameT, rules: Rules) -> FrameT:
-    """Add to each pair `rank`, CLEAN when it agrees, and `gap`: provider's minus our amount."""
-    gap = nw.col("amount_minor" + THEIRS) - nw.col("amount_minor")
-    stopped = (nw.col("kind") == "charge") & nw.col("order_state").is_in(_STOPPED)
-    rank = (
-        nw.when(nw.col("currency") != nw.col("currency" + THEIRS))
-        .then(ranked("currency_mismatch"))
-        .when(stopped.fill_null(value=False))
-        .then(ranked("captured_after_cancel"))
-        .when(nw.col("status") != "succeeded")
-        .then(ranked("paid_not_recorded"))
-        .when(nw.col("gap") < -rules.amount_tolerance_minor)
-        .then(ranked("amount_short"))
-        .when(nw.col("gap") > rules.amount_tolerance_minor)
-        .then(ranked("amount_over"))
-        .otherwise(nw.lit(CLEAN, nw.Int64))
-    )
-    return pairs.with_columns(gap=gap).with_columns(rank=rank)
+Repeats = Callable[[Side, Sequence[str]], Collection[str]]
+"""Which of some entries an earlier day has matched already, under another id."""
 
 
-def findings(matching: Matching[FrameT], judged: FrameT, day: date, rules: Rules) -> FrameT:
+def findings(
+    matching: Matching[FrameT], judged: FrameT, closing: Closing, repeats: Repeats
+) -> FrameT:
     """Return everything that is not cleanly matched, with the columns `FINDING`."""
     broken = judged.filter(nw.col("rank") != CLEAN)
-    ours = matching.internal_left.filter(nw.col("status") == "succeeded")
+    paid = nw.col("status") == "succeeded"
+    stuck = closing.day - timedelta(days=closing.rules.stuck_days)
+    unfinished = matching.internal_left.filter(
+        nw.col("status") == "pending", nw.col("day") <= nw.lit(stuck)
+    )
     return nw.concat(
         [
-            _of_pair(broken, "internal"),
-            _of_pair(broken, "provider"),
+            _of_pair(broken, "internal", closing),
+            _of_pair(broken, "provider", closing),
             _of_aside(matching.aside),
-            _of_lonely(ours, "internal", day - timedelta(days=rules.grace_days.internal)),
-            _of_lonely(
-                matching.provider_left, "provider", day - timedelta(days=rules.grace_days.provider)
-            ),
+            _of_lonely(matching.internal_left.filter(paid), "internal", closing, repeats),
+            _of_lonely(matching.provider_left.filter(paid), "provider", closing, repeats),
+            _lonely(unfinished, "internal", ranked("status_stuck"), _ZERO),
         ]
     )
 
@@ -95,11 +92,13 @@ def group(found: FrameT) -> FrameT:
         theirs_currency=theirs_only.then(nw.col("entry_currency")),
     )
     grouped = parts.group_by("key", "currency").agg(
-        nw.col("rank", "kind", "order_ref", "provider_ref", "order_state", "theirs_currency").min(),
+        nw.col("rank", "kind", "rule", "order_ref", "provider_ref").min(),
+        nw.col("order_state", "theirs_currency").min(),
         nw.col("ours_minor", "theirs_minor", "ours_stake", "theirs_stake").sum(),
         difference_minor=nw.col("own_difference").sum(),
-        entries=nw.len(),
+        entries=nw.col("entries").sum(),
         first_seen=nw.col("day").min(),
+        break_on=nw.col("due").min(),
     )
     pending = nw.col("rank") >= PENDING
     return grouped.with_columns(
@@ -118,48 +117,51 @@ def named(column: str) -> nw.Expr:
     return name_of
 
 
-def due_on(rules: Rules) -> nw.Expr:
-    """Return the expression of the day on which a pending break becomes one."""
-    waits_internal = nw.col("class").is_in(("missing_provider", "refund_missing_provider"))
-    waits_provider = nw.col("class").is_in(("missing_internal", "refund_missing_internal"))
-    seen = nw.col("first_seen")
-    return (
-        nw.when(waits_internal)
-        .then(seen.dt.offset_by(f"{rules.grace_days.internal}d"))
-        .when(waits_provider)
-        .then(seen.dt.offset_by(f"{rules.grace_days.provider}d"))
-        .otherwise(seen)
-    )
-
-
-def _of_pair(broken: FrameT, side: str) -> FrameT:
+def _of_pair(broken: FrameT, side: Side, closing: Closing) -> FrameT:
     """One half of each broken pair; the money at stake stands on our half, once."""
-    own = "" if side == "internal" else THEIRS
-    theirs = nw.col("amount_minor" + THEIRS).abs()
+    rank = nw.col("rank")
+    place = nw.when(rank >= PENDING).then(rank - PENDING).otherwise(rank)
     stake = (
-        nw.when(nw.col("rank") == RANK["currency_mismatch"])
+        nw.when(_is_one_of(place, _AMOUNT))
         .then(nw.col("amount_minor").abs())
-        .when(nw.col("rank").is_in((_AFTER_CANCEL, RANK["paid_not_recorded"])))
-        .then(theirs)
+        .when(_is_one_of(place, _CAPTURED))
+        .then(nw.col("their_minor").abs())
+        .when(_is_one_of(place, ("partial_capture",)))
+        .then(nw.col("ceiling_minor") - nw.col("their_minor"))
+        .when(_is_one_of(place, ("refund_over",)))
+        .then(nw.col("amount_minor").abs() - nw.col("ceiling_minor"))
+        .when(_is_one_of(place, ("fee_variance",)))
+        .then(nw.col("fee_minor" + THEIRS).abs())
+        .when(_is_one_of(place, ("fx_variance",)))
+        .then(nw.col("their_minor").abs())
         .otherwise(nw.col("gap").abs())
     )
     order_ref = nw.coalesce("order_ref", "order_ref" + THEIRS)
     provider_ref = nw.coalesce("provider_ref", "provider_ref" + THEIRS)
-    sign = -1 if side == "internal" else 1
+    ours = side == "internal"
+    own = "" if ours else THEIRS
+    in_ours = nw.when(nw.col("exchanged")).then(nw.col("currency"))
     return broken.select(
-        nw.col("rank", "kind", "currency", "order_state"),
+        nw.col("rank", "kind", "rule", "currency", "order_state"),
         side=nw.lit(side),
         entry_id=nw.col("entry_id" + own),
         key=nw.coalesce(provider_ref, order_ref, nw.col("entry_id")),
-        entry_currency=nw.col("currency" + own),
+        entry_currency=nw.col("currency")
+        if ours
+        else in_ours.otherwise(nw.col("currency" + THEIRS)),
         day=nw.col("day" + own),
+        grace_days=nw.when(rank >= PENDING).then(closing.grace("internal")).otherwise(_ZERO),
         order_ref=order_ref,
         provider_ref=provider_ref,
-        amount_minor=nw.col("amount_minor" + own),
-        difference_minor=nw.col("effective_minor" + own) * sign,
-        stake_minor=stake if side == "internal" else _ZERO,
-        carried=nw.lit(value=False),
+        amount_minor=nw.col("amount_minor") if ours else nw.col("their_minor"),
+        difference_minor=-nw.col("effective_minor") if ours else nw.col("their_effective"),
+        stake_minor=stake if ours else _ZERO,
+        entries=nw.col("entries" + own),
     ).select(FINDING)
+
+
+def _is_one_of(rank: nw.Expr, names: tuple[str, ...]) -> nw.Expr:
+    return rank.is_in([RANK[name] for name in names])
 
 
 def _of_aside(aside: FrameT) -> FrameT:
@@ -171,38 +173,52 @@ def _of_aside(aside: FrameT) -> FrameT:
         "rank",
         "side",
         "key",
+        rule=_NO_RULE,
         entry_currency=nw.col("currency"),
+        grace_days=_ZERO,
         difference_minor=nw.when(ours).then(-effective).otherwise(effective),
         stake_minor=nw.col("amount_minor").abs(),
-        carried=nw.col("rank") == RANK["ambiguous"],
     ).select(FINDING)
 
 
-def _of_lonely(left: FrameT, side: str, waits_since: date) -> FrameT:
-    """Entries without a counterpart; those of days after `waits_since` are still in grace."""
+def _of_lonely(left: FrameT, side: Side, closing: Closing, repeats: Repeats) -> FrameT:
+    """Entries without a counterpart, those within their grace as pending."""
+    again = list(repeats(side, eager(left.select("entry_id"))["entry_id"].to_list()))
     other = "provider" if side == "internal" else "internal"
+    unrecorded = "dispute_unrecorded" if side == "provider" else f"missing_{other}"
     rank = (
-        nw.when(nw.col("kind") == "dispute")
-        .then(ranked("dispute_unrecorded"))
-        .when(nw.col("kind") == "unclassified")
+        nw.when(nw.col("kind") == "unclassified")
         .then(ranked("unclassified"))
+        .when(nw.col("again"))
+        .then(ranked(f"duplicate_{side}"))
+        .when(nw.col("kind") == "dispute")
+        .then(ranked(unrecorded))
         .when(nw.col("kind") == "refund")
         .then(ranked(f"refund_missing_{other}"))
+        .when(nw.col("reversals") == nw.col("entries"))
+        .then(ranked("amount_short"))
         .otherwise(ranked(f"missing_{other}"))
     )
-    awaited = nw.col("kind").is_in(("charge", "refund"))
-    waits = awaited & (nw.col("day") > nw.lit(waits_since))
-    sign = -1 if side == "internal" else 1
-    return (
-        left.with_columns(rank=rank)
-        .with_columns(
-            rank=nw.when(waits).then(nw.col("rank") + PENDING).otherwise(nw.col("rank")),
-            side=nw.lit(side),
-            key=nw.coalesce("provider_ref", "order_ref", "entry_id"),
-            entry_currency=nw.col("currency"),
-            difference_minor=nw.col("effective_minor") * sign,
-            stake_minor=nw.col("amount_minor").abs(),
-            carried=awaited,
-        )
-        .select(FINDING)
+    awaited = left.with_columns(again=nw.col("entry_id").is_in(again)).with_columns(
+        awaited=nw.col("kind").is_in(AWAITED) & ~nw.col("again"), waits=closing.waits(side)
     )
+    return _lonely(
+        awaited,
+        side,
+        nw.when(nw.col("awaited") & nw.col("waits")).then(rank + PENDING).otherwise(rank),
+        nw.when(nw.col("awaited")).then(closing.grace(side)).otherwise(_ZERO),
+    )
+
+
+def _lonely(left: FrameT, side: Side, rank: nw.Expr, grace: nw.Expr) -> FrameT:
+    sign = -1 if side == "internal" else 1
+    return left.with_columns(
+        rank=rank,
+        grace_days=grace,
+        side=nw.lit(side),
+        key=nw.coalesce("provider_ref", "order_ref", "entry_id"),
+        rule=_NO_RULE,
+        entry_currency=nw.col("currency"),
+        difference_minor=nw.col("effective_minor") * sign,
+        stake_minor=nw.col("amount_minor").abs(),
+    ).select(FINDING)

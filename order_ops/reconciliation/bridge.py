@@ -20,6 +20,7 @@ LINES = (
     "pending_internal",
     "pending_provider",
     "tolerated",
+    "exchanged",
     "provider_total",
     "residual",
 )
@@ -90,12 +91,25 @@ def between(members: Frame) -> dict[str, dict[str, Sum]]:
 def tolerated(judged: Frame) -> dict[str, Sum]:
     """Sum the differences of pairs that the rules let pass, by currency."""
     grouped = (
-        judged.filter(nw.col("rank") == CLEAN, nw.col("gap") != 0)
+        judged.with_columns(apart=nw.col("their_effective") - nw.col("effective_minor"))
+        .filter(nw.col("rank") == CLEAN, nw.col("apart") != 0)
         .group_by("currency")
-        .agg(amount=nw.col("gap").sum(), pairs=nw.len())
+        .agg(amount=nw.col("apart").sum(), pairs=nw.len())
     )
     return {
         row["currency"]: Sum(int(row["amount"]), int(row["pairs"]))
+        for row in eager(grouped).iter_rows(named=True)
+    }
+
+
+def exchanged(judged: Frame) -> dict[str, Sum]:
+    """Sum what the provider exchanged: out of the currency it was paid in, into ours."""
+    pairs = judged.filter(nw.col("exchanged"))
+    paid = pairs.select(code=nw.col("currency_provider"), amount=nw.col("effective_minor_provider"))
+    into = pairs.select(code=nw.col("currency"), amount=-nw.col("their_effective"))
+    grouped = nw.concat([paid, into]).group_by("code").agg(nw.col("amount").sum(), pairs=nw.len())
+    return {
+        row["code"]: Sum(int(row["amount"]), int(row["pairs"]))
         for row in eager(grouped).iter_rows(named=True)
     }
 

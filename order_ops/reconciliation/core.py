@@ -5,102 +5,158 @@ the same result for the same entries in any order.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any, Generic
 
 import narwhals as nw
-from narwhals.typing import IntoFrame
+from narwhals.typing import FrameT, IntoFrame
 
 from order_ops.reconciliation import bridge as bridging
-from order_ops.reconciliation import tables
-from order_ops.reconciliation.breaks import findings, judge_pairs
-from order_ops.reconciliation.classes import CLEAN
+from order_ops.reconciliation import proposals, tables
+from order_ops.reconciliation.breaks import Repeats, findings
+from order_ops.reconciliation.closing import Closing
 from order_ops.reconciliation.frames import (
     Frame,
+    computed,
     eager,
     internal_entries,
     provider_entries,
     refuse_duplicate_ids,
 )
-from order_ops.reconciliation.matching import match
+from order_ops.reconciliation.judging import judge_pairs
+from order_ops.reconciliation.matching import Matching, match
+from order_ops.reconciliation.proposals import Proposal
 from order_ops.reconciliation.result import BRIDGE, OUTSIDE, Reconciliation, Verdict
 from order_ops.reconciliation.rules import Rules
 
 
-def reconcile(  # noqa: PLR0913 - one call has everything a run depends on
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Which day of which account is closed, under which rules.
+
+    Attributes:
+        closing: the accounting day being closed; grace is counted up to it.
+        account, tenant: the provider account, and whose it is.
+        provider: names the rules' section.
+        rules: see `rules.load_rules`.
+        incomplete: why the input is known to lack something; with any reason no verdict is given.
+    """
+
+    closing: date
+    account: str
+    tenant: str
+    rules: Rules
+    provider: str = "stripe"
+    incomplete: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sides(Generic[FrameT]):
+    """Entries of the day, and those that earlier days carried forward, of both sides."""
+
+    ours: FrameT
+    theirs: FrameT
+    ours_before: FrameT
+    theirs_before: FrameT
+
+
+def reconcile(
+    day: Day,
     internal: IntoFrame,
     provider: IntoFrame,
-    *,
-    day: date,
-    account: str,
-    tenant: str,
-    rules: Rules,
-    provider_name: str = "stripe",
     carried_internal: IntoFrame | None = None,
     carried_provider: IntoFrame | None = None,
-    incomplete: Sequence[str] = (),
+    repeats: Repeats = lambda *_: (),
 ) -> Reconciliation:
     """Reconcile the entries of the day being closed, and those that earlier days carried forward.
 
     Args:
+        day: what is closed.
         internal: our entries of the day, columns `frames.INTERNAL`.
         provider: the provider's lines of the day, columns `frames.PROVIDER`.
-        day: the accounting day being closed; grace is counted up to it.
-        account: provider account.
-        tenant: whose account it is.
-        rules: see `rules.load_rules`.
-        provider_name: names the passes in the rules.
         carried_internal: our entries that an earlier `carry_out` named.
         carried_provider: the provider's lines that an earlier `carry_out` named.
-        incomplete: why the input is known to lack something; with any reason no verdict is given.
+        repeats: tells which entries an earlier day has matched already, under another id.
 
     Raises:
         FrameError: a column is missing, mistyped or empty, or an entry id stands twice on a side.
     """
+    sides = _sides(internal, provider, carried_internal, carried_provider)
+    closing = Closing.of(day.closing, day.rules, day.provider)
+    matching = match(
+        nw.concat([sides.ours_before, sides.ours]),
+        nw.concat([sides.theirs_before, sides.theirs]),
+        closing.rules,
+    )
+    judged = computed(judge_pairs(matching.pairs, closing))
+    found = eager(findings(matching, judged, closing, repeats))
+    breaks = tables.breaks(found, closing, day.tenant, day.account)
+    members = found.join(
+        breaks.select("break_id", "key", "currency", "class", "status"), on=["key", "currency"]
+    )
+    bridge = _bridge(sides, judged, members)
+    parts, matches = eager(matching.parts), tables.matches(judged)
+    proposed, proposal_members = proposals.frames(
+        _proposed(matching, closing), backend=found.implementation
+    )
+    residual = {row["currency"]: row["amount_minor"] for row in bridge if row["line"] == "residual"}
+    gross, net = tables.drift(members)
+    backend = found.implementation
+    return Reconciliation(
+        verdict=_verdict(breaks, residual, day.incomplete),
+        matched=len(matches),
+        matches=matches.drop("internal_id", "provider_id").to_native(),
+        match_members=tables.match_members(matches, parts).to_native(),
+        breaks=breaks.to_native(),
+        break_members=tables.break_members(members, parts).to_native(),
+        proposals=proposed,
+        proposal_members=proposal_members,
+        bridge=nw.from_dicts(bridge, BRIDGE, backend=backend).to_native(),
+        outside=nw.from_dicts(tables.outside(provider), OUTSIDE, backend=backend).to_native(),
+        carry_out=tables.carry_out(found, judged, matching, closing).to_native(),
+        residual_minor=residual,
+        gross_drift_minor=gross,
+        net_drift_minor=net,
+        incomplete=tuple(day.incomplete),
+        rules_hash=day.rules.rules_hash,
+    )
+
+
+def _proposed(matching: Matching[Frame], closing: Closing) -> list[Proposal]:
+    found = proposals.of_pairs(matching.near)
+    if "subset_sum" in closing.rules.passes:
+        found += proposals.of_sums(matching.internal_left, matching.provider_left, closing)
+    return found
+
+
+def _sides(
+    internal: IntoFrame,
+    provider: IntoFrame,
+    carried_internal: IntoFrame | None,
+    carried_provider: IntoFrame | None,
+) -> Sides[Frame]:
     ours, theirs = internal_entries(internal), provider_entries(provider)
     ours_before, theirs_before = ours.head(0), theirs.head(0)
     if carried_internal is not None:
         ours_before = internal_entries(carried_internal)
     if carried_provider is not None:
         theirs_before = provider_entries(carried_provider)
-    all_ours, all_theirs = nw.concat([ours_before, ours]), nw.concat([theirs_before, theirs])
-    refuse_duplicate_ids(all_ours, "internal")
-    refuse_duplicate_ids(all_theirs, "provider")
+    refuse_duplicate_ids(nw.concat([ours_before, ours]), "internal")
+    refuse_duplicate_ids(nw.concat([theirs_before, theirs]), "provider")
+    return Sides(ours, theirs, ours_before, theirs_before)
 
-    matching = match(all_ours, all_theirs, rules.passes_of(provider_name))
-    judged = judge_pairs(matching.pairs, rules)
-    found = eager(findings(matching, judged, day, rules))
-    breaks = tables.breaks(found, rules, tenant, account)
-    members = found.join(
-        breaks.select("break_id", "key", "currency", "class", "status"), on=["key", "currency"]
-    )
-    bridge = bridging.build(
+
+def _bridge(sides: Sides[Frame], judged: Frame, members: Frame) -> list[dict[str, Any]]:
+    return bridging.build(
         bridging.between(members)
         | {
-            "internal_total": bridging.sums(ours),
-            "opening_carry_forward": bridging.minus(ours_before, theirs_before),
+            "internal_total": bridging.sums(sides.ours),
+            "opening_carry_forward": bridging.minus(sides.ours_before, sides.theirs_before),
             "tolerated": bridging.tolerated(judged),
-            "provider_total": bridging.sums(theirs),
+            "exchanged": bridging.exchanged(judged),
+            "provider_total": bridging.sums(sides.theirs),
         }
-    )
-    residual = {row["currency"]: row["amount_minor"] for row in bridge if row["line"] == "residual"}
-    matches = tables.matches(judged)
-    gross, net = tables.drift(members)
-    backend = found.implementation
-    return Reconciliation(
-        verdict=_verdict(breaks, residual, incomplete),
-        matched=int(eager(judged.select((nw.col("rank") == CLEAN).sum())).item()),
-        matches=matches.drop("internal_id", "provider_id").to_native(),
-        match_members=tables.match_members(matches).to_native(),
-        breaks=breaks.to_native(),
-        break_members=tables.break_members(members).to_native(),
-        bridge=nw.from_dicts(bridge, BRIDGE, backend=backend).to_native(),
-        outside=nw.from_dicts(tables.outside(provider), OUTSIDE, backend=backend).to_native(),
-        carry_out=tables.carry_out(found, matching.internal_left, day, rules).to_native(),
-        residual_minor=residual,
-        gross_drift_minor=gross,
-        net_drift_minor=net,
-        incomplete=tuple(incomplete),
-        rules_hash=rules.rules_hash,
     )
 
 

@@ -4,7 +4,7 @@ Names, types and their meaning only; what is computed from them belongs in the o
 Amounts are minor units of the row's currency, times UTC, days accounting days of the account.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -24,22 +24,44 @@ INTERNAL: Mapping[str, Any] = {
     "currency": nw.String(),
     "status": nw.String(),
     "order_state": nw.String(),
+    "method": nw.String(),
+    "ceiling_minor": nw.Int64(),
     "occurred_at": _UTC,
     "day": nw.Date(),
 }
-"""What we recorded, one row per payment or refund.
+"""What we recorded, one row per payment, refund or dispute.
 
-kind: charge or refund. provider_ref, order_ref, order_state: nullable. amount_minor: positive for
-a charge, negative for a refund. status: succeeded, pending or failed; only succeeded ones count in
-the internal total, the others can still turn out to be paid.
+kind: charge, refund or dispute. provider_ref, order_ref, order_state, method: nullable.
+amount_minor: positive for a charge, negative for a refund. status: succeeded, pending or failed;
+only succeeded ones count in the internal total, the others can still turn out to be paid.
+ceiling_minor: what may be moved at most, of a charge what was authorised, of a refund what was
+captured and is not refunded otherwise; null where we do not know.
 """
 
 PROVIDER: Mapping[str, Any] = {
-    name: INTERNAL[name] for name in INTERNAL if name not in {"status", "order_state"}
-} | {"fee_minor": nw.Int64(), "net_minor": nw.Int64()}
-"""The provider's lines; kind also dispute, payout, other, unclassified. Others are ignored."""
+    name: INTERNAL[name] for name in INTERNAL if name not in {"order_state", "ceiling_minor"}
+} | {
+    "settled_minor": nw.Int64(),
+    "fee_minor": nw.Int64(),
+    "net_minor": nw.Int64(),
+    "settlement_currency": nw.String(),
+    "payout_id": nw.String(),
+}
+"""The provider's lines: columns, kinds and statuses as in its files.
 
-ORDER_MONEY = ("charge", "refund", "dispute", "unclassified")
+amount_minor is in `currency`, which the customer paid; settled_minor, fee_minor and net_minor are
+in settlement_currency, that of the account's balance.
+"""
+
+KINDS = (
+    "charge", "reversal", "refund", "dispute", "fee", "conversion", "payout", "other",
+    "unclassified",
+)  # fmt: skip
+"""What an entry may be; of ours, charge, refund and dispute alone."""
+
+STATUSES = ("succeeded", "pending", "failed", "voided")
+
+ORDER_MONEY = ("charge", "reversal", "refund", "dispute", "unclassified")
 """Kinds of provider lines that make the provider's total; payouts and the rest are beside it."""
 
 ENTRY = (
@@ -54,10 +76,24 @@ ENTRY = (
     "day",
     "status",
     "order_state",
+    "method",
+    "ceiling_minor",
+    "settled_minor",
+    "fee_minor",
+    "settlement_currency",
+    "reversals",
+    "entries",
 )
-"""Columns of both sides while they are matched; effective_minor is what counts in a total."""
+"""Columns of both sides while they are matched; those of the other side alone are null or 0.
+
+effective_minor: what counts in a total, 0 while the entry has not succeeded. A reversal is of kind
+charge here, and counted in `reversals`. entries: how many were put together in this row.
+"""
 
 _NEVER_NULL = ("entry_id", "kind", "amount_minor", "currency", "status", "occurred_at", "day")
+_NEVER_NULL_THERE = (*_NEVER_NULL, "settled_minor", "fee_minor", "net_minor", "settlement_currency")
+_ONE, _NONE = nw.lit(1, nw.Int64), nw.lit(0, nw.Int64)
+_NO_TEXT = nw.lit(None, dtype=nw.String)
 
 
 class FrameError(ValueError):
@@ -66,21 +102,41 @@ class FrameError(ValueError):
 
 def internal_entries(native: IntoFrame) -> Frame:
     """Return our entries, checked, as a narwhals frame with the columns `ENTRY`."""
-    frame = _checked(native, INTERNAL, "internal")
-    effective = nw.when(nw.col("status") == "succeeded").then(nw.col("amount_minor"))
-    return frame.with_columns(effective_minor=effective.otherwise(nw.lit(0, nw.Int64))).select(
-        ENTRY
+    return (
+        _checked(native, INTERNAL, _NEVER_NULL, "internal")
+        .with_columns(
+            effective_minor=_effective(),
+            settled_minor=_NONE,
+            fee_minor=_NONE,
+            settlement_currency=_NO_TEXT,
+            reversals=_NONE,
+            entries=_ONE,
+        )
+        .select(ENTRY)
     )
 
 
 def provider_entries(native: IntoFrame) -> Frame:
     """Return the provider's order money lines, checked, with the columns `ENTRY`."""
-    frame = _checked(native, PROVIDER, "provider").filter(nw.col("kind").is_in(ORDER_MONEY))
-    return frame.with_columns(
-        effective_minor=nw.col("amount_minor"),
-        status=nw.lit("succeeded"),
-        order_state=nw.lit(None, dtype=nw.String),
-    ).select(ENTRY)
+    reversal = nw.col("kind") == "reversal"
+    return (
+        _checked(native, PROVIDER, _NEVER_NULL_THERE, "provider")
+        .filter(nw.col("kind").is_in(ORDER_MONEY))
+        .with_columns(
+            kind=nw.when(reversal).then(nw.lit("charge")).otherwise(nw.col("kind")),
+            effective_minor=_effective(),
+            order_state=_NO_TEXT,
+            ceiling_minor=_NONE,
+            reversals=nw.when(reversal).then(_ONE).otherwise(_NONE),
+            entries=_ONE,
+        )
+        .select(ENTRY)
+    )
+
+
+def _effective() -> nw.Expr:
+    succeeded = nw.col("status") == "succeeded"
+    return nw.when(succeeded).then(nw.col("amount_minor")).otherwise(_NONE)
 
 
 def refuse_duplicate_ids(frame: FrameT, side: str) -> None:
@@ -107,7 +163,9 @@ def computed(frame: FrameT) -> FrameT:
     return frame.collect().lazy() if isinstance(frame, nw.LazyFrame) else frame
 
 
-def _checked(native: IntoFrame, contract: Mapping[str, Any], side: str) -> Frame:
+def _checked(
+    native: IntoFrame, contract: Mapping[str, Any], never_null: Sequence[str], side: str
+) -> Frame:
     frame: Frame = nw.from_native(native)
     schema = frame.collect_schema()
     for name, dtype in contract.items():
@@ -115,11 +173,15 @@ def _checked(native: IntoFrame, contract: Mapping[str, Any], side: str) -> Frame
             raise FrameError(f"{side} entries: column {name} ({dtype}) is missing")
         if schema[name] != dtype:
             raise FrameError(f"{side} entries: column {name} is {schema[name]}, not {dtype}")
-    filled = [name for name in _NEVER_NULL if name in contract]
-    nulls = eager(frame.select(nw.col(filled).null_count()))
-    for name in filled:
+    nulls = eager(frame.select(nw.col(list(never_null)).null_count()))
+    for name in never_null:
         if nulls.item(0, name):
             raise FrameError(f"{side} entries: column {name} has empty cells")
+    for name, known in (("kind", KINDS), ("status", STATUSES)):
+        odd = sorted(eager(frame.filter(~nw.col(name).is_in(known)).select(name))[name].unique())
+        if odd:
+            told = f"{side} entries: column {name} holds {odd[0]!r}, not one of {', '.join(known)}"
+            raise FrameError(told)
     # Arrow has two types of text, and refuses to stack the one of a file on the one of a literal.
     texts = [name for name, dtype in contract.items() if dtype == nw.String()]
     # A blank reference must not link everything that has none.

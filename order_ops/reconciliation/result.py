@@ -40,16 +40,18 @@ class Reconciliation:
 
     Attributes:
         verdict: INCOMPLETE also when a residual is not 0, which is a bug or bad input.
-        matched: pairs linked without any break.
-        matches: match_id, rule, kind, currency, internal_minor, provider_minor, difference_minor,
-            day (of the later member), explanation. Every linked pair of one currency, with its
-            difference; internal_minor is 0 while ours is not recorded as succeeded.
+        matched: links without any break.
+        matches: match_id, rule, kind, currency, internal_minor, provider_minor, difference_minor
+            (0, or what the rules tolerate), day (of the latest member), explanation. What is linked
+            and does not agree is a break, and can still become a match.
         match_members: match_id, side (internal or provider), entry_id.
-        breaks: break_id, class, status (break or pending), leg, key, kind, currency,
-            difference_minor (provider - internal), at_stake_minor (>= 0), entries, order_ref,
-            provider_ref, first_seen, break_on, explanation. A currency mismatch is one break in
-            our currency; what it does in the provider's currency stands in the bridge.
+        breaks: break_id, class, status (break or pending), leg, key, kind, rule (how its two sides
+            were linked, null when they were not), currency, difference_minor (provider - internal),
+            at_stake_minor (>= 0), entries, order_ref, provider_ref, first_seen, break_on,
+            explanation. A currency mismatch is one break in our currency; what it does in the
+            provider's currency stands in the bridge.
         break_members: break_id, side, entry_id.
+        proposals, proposal_members: what a person may accept; see `proposals`.
         bridge: currency, position, line, amount_minor, count; see `bridge.LINES`.
         outside: kind, currency, count, amount_minor, fee_minor, net_minor of the provider's lines
             that are no order money.
@@ -67,6 +69,8 @@ class Reconciliation:
     match_members: Any
     breaks: Any
     break_members: Any
+    proposals: Any
+    proposal_members: Any
     bridge: Any
     outside: Any
     carry_out: Any

@@ -5,7 +5,7 @@ What is linked and what is broken is decided before; here it is only given its p
 """
 
 import hashlib
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import narwhals as nw
@@ -13,10 +13,12 @@ from narwhals.typing import IntoFrame
 
 from order_ops.reconciliation import breaks as judging
 from order_ops.reconciliation import words
+from order_ops.reconciliation.classes import CLEAN
+from order_ops.reconciliation.closing import Closing
 from order_ops.reconciliation.frames import ORDER_MONEY, Frame, eager
-from order_ops.reconciliation.matching import THEIRS
+from order_ops.reconciliation.linking import THEIRS
+from order_ops.reconciliation.matching import Matching
 from order_ops.reconciliation.result import LEG, OUTSIDE
-from order_ops.reconciliation.rules import Rules
 
 BREAK_COLUMNS = (
     "break_id",
@@ -25,6 +27,7 @@ BREAK_COLUMNS = (
     "leg",
     "key",
     "kind",
+    "rule",
     "currency",
     "difference_minor",
     "at_stake_minor",
@@ -43,11 +46,11 @@ def break_id(tenant: str, account: str, key: str, currency: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
-def breaks(found: Frame, rules: Rules, tenant: str, account: str) -> Frame:
+def breaks(found: Frame, closing: Closing, tenant: str, account: str) -> Frame:
     """Breaks with `BREAK_COLUMNS`, by class, key and currency."""
-    grouped = judging.group(found).sort("place", "key", "currency")
+    grouped = judging.group(_with_due(found, closing)).sort("place", "key", "currency")
     codes = set(found.get_column("entry_currency").to_list())
-    worded = words.explained(grouped.with_columns(break_on=judging.due_on(rules)), codes)
+    worded = words.explained(grouped, codes)
     keys = zip(grouped["key"].to_list(), grouped["currency"].to_list(), strict=True)
     ids = [break_id(tenant, account, key, currency) for key, currency in keys]
     series = nw.new_series("break_id", ids, nw.String(), backend=found.implementation)
@@ -56,47 +59,86 @@ def breaks(found: Frame, rules: Rules, tenant: str, account: str) -> Frame:
     ).select(BREAK_COLUMNS)
 
 
+def _with_due(found: Frame, closing: Closing) -> Frame:
+    """Add `due`, the day on which what waits is a break."""
+    rows = [
+        {**row, "due": closing.business.after(row["day"], row["grace_days"])}
+        for row in found.select("day", "grace_days").unique().iter_rows(named=True)
+    ]
+    schema = {"day": nw.Date(), "grace_days": nw.Int64(), "due": nw.Date()}
+    dues: Frame = nw.from_dicts(rows, schema, backend=found.implementation)
+    return found.join(dues, on=["day", "grace_days"], how="inner")
+
+
 def matches(judged: Frame) -> Frame:
-    """Linked pairs with equal currency, in the order of our entry ids."""
-    same = judged.filter(nw.col("currency") == nw.col("currency" + THEIRS))
+    """Linked pairs that agree and moved money, in the order of our entry ids."""
+    agree = nw.col("rank") == CLEAN
+    moved = (nw.col("status") == "succeeded") | (nw.col("status" + THEIRS) == "succeeded")
     later = nw.col("day") >= nw.col("day" + THEIRS)
-    own = nw.col("rule") == "own_reference"
     return (
-        eager(same)
+        eager(judged.filter(agree, moved))
         .sort("entry_id")
         .select(
             nw.concat_str("entry_id", "entry_id" + THEIRS, separator="~").alias("match_id"),
             nw.col("rule", "kind", "currency"),
             internal_minor=nw.col("effective_minor"),
-            provider_minor=nw.col("effective_minor" + THEIRS),
-            difference_minor=nw.col("effective_minor" + THEIRS) - nw.col("effective_minor"),
+            provider_minor=nw.col("their_effective"),
+            difference_minor=nw.col("their_effective") - nw.col("effective_minor"),
             day=nw.when(later).then(nw.col("day")).otherwise(nw.col("day" + THEIRS)),
-            explanation=nw.when(own)
-            .then(nw.lit(words.RULE_WORDS["own_reference"]))
-            .otherwise(nw.lit(words.RULE_WORDS["exact_reference"])),
+            explanation=words.of_match(),
             internal_id=nw.col("entry_id"),
             provider_id=nw.col("entry_id" + THEIRS),
         )
     )
 
 
-def match_members(matches: Frame) -> Frame:
-    """Both entries of each match: ours in the order of the matches, then the provider's."""
-    return nw.concat(
+def match_members(matches: Frame, parts: Frame) -> Frame:
+    """The entries of each match: ours in the order of the matches, then the provider's."""
+    heads = nw.concat(
         [
             matches.select("match_id", side=nw.lit(side), entry_id=nw.col(f"{side}_id"))
             for side in ("internal", "provider")
         ]
     )
+    return with_parts(heads, parts)
 
 
-def carry_out(found: Frame, internal_left: Frame, day: date, rules: Rules) -> Frame:
-    """Entries that a later one could still match; unpaid payments count as nothing until then."""
-    waiting = found.filter(nw.col("carried")).select("side", "entry_id")
-    kept_since = day - timedelta(days=rules.unpaid_days)
-    unpaid = (nw.col("status") != "succeeded") & (nw.col("day") > nw.lit(kept_since))
-    silent = eager(internal_left.filter(unpaid).with_columns(side=nw.lit("internal")))
-    return nw.concat([waiting, silent.select("side", "entry_id")]).sort("side", "entry_id")
+def with_parts(heads: Frame, parts: Frame) -> Frame:
+    """Add, below each entry that stands for several, the others; columns stay as they are."""
+    if not len(parts):
+        return heads
+    others = heads.join(
+        parts.rename({"entry_id": "part"}),
+        left_on=["side", "entry_id"],
+        right_on=["side", "head"],
+        how="inner",
+    ).with_columns(entry_id=nw.col("part"))
+    return nw.concat([heads, others.select(heads.columns)])
+
+
+def carry_out(found: Frame, judged: Frame, matching: Matching[Frame], closing: Closing) -> Frame:
+    """Entries that a later one could still match or explain: every break, and what is unpaid.
+
+    Unpaid payments count as nothing until they are paid; they are kept in sight for a while.
+    """
+    unpaid = nw.col("status") != "succeeded"
+    recent = nw.col("day") > nw.lit(closing.day - timedelta(days=closing.rules.unpaid_days))
+    quiet = judged.filter(
+        nw.col("rank") == CLEAN, unpaid, nw.col("status" + THEIRS) != "succeeded", recent
+    )
+    waiting = [
+        found.select("side", "entry_id"),
+        _sided(matching.internal_left.filter(unpaid, recent), "internal"),
+        _sided(matching.provider_left.filter(unpaid, recent), "provider"),
+        _sided(quiet, "internal"),
+        _sided(quiet.select(entry_id=nw.col("entry_id" + THEIRS)), "provider"),
+    ]
+    everything = with_parts(nw.concat(waiting), eager(matching.parts))
+    return everything.unique().sort("side", "entry_id")
+
+
+def _sided(frame: Any, side: str) -> Frame:
+    return eager(frame.select(side=nw.lit(side), entry_id=nw.col("entry_id")))
 
 
 def drift(members: Frame) -> tuple[dict[str, int], dict[str, int]]:
@@ -122,6 +164,7 @@ def outside(provider: IntoFrame) -> list[dict[str, Any]]:
     frame: Frame = nw.from_native(provider)
     grouped = (
         frame.filter(~nw.col("kind").is_in(ORDER_MONEY))
+        .with_columns(currency=nw.col("settlement_currency"), amount_minor=nw.col("settled_minor"))
         .group_by("kind", "currency")
         .agg(nw.col("amount_minor", "fee_minor", "net_minor").sum(), count=nw.len())
         .sort("kind", "currency")
@@ -129,6 +172,7 @@ def outside(provider: IntoFrame) -> list[dict[str, Any]]:
     return [{name: row[name] for name in OUTSIDE} for row in eager(grouped).iter_rows(named=True)]
 
 
-def break_members(members: Frame) -> Frame:
+def break_members(members: Frame, parts: Frame) -> Frame:
     """Entries of each break, in the order of its id."""
-    return members.select("break_id", "side", "entry_id").sort("break_id", "side", "entry_id")
+    heads = members.select("break_id", "side", "entry_id")
+    return with_parts(heads, parts).unique().sort("break_id", "side", "entry_id")

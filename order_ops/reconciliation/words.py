@@ -27,6 +27,12 @@ HUMAN = {
     "refund_missing_internal": ("refund", "at the provider but unknown to us"),
     "refund_missing_provider": ("refund", "recorded by us but unknown to the provider"),
     "dispute_unrecorded": ("dispute", "not booked"),
+    "recorded_not_paid": ("order", "recorded as paid that the provider did not collect"),
+    "partial_capture": ("payment", "of which a part is held and not captured"),
+    "fee_variance": ("payment", "with another fee than contracted"),
+    "fx_variance": ("payment", "exchanged at a rate outside its bounds"),
+    "refund_over": ("refund", "above what was captured"),
+    "status_stuck": ("payment", "that does not come to an end"),
 }
 """What the breaks of a class are, and what is the matter with them."""
 
@@ -34,6 +40,9 @@ RULE_WORDS = {
     "exact_reference": "Same provider reference and kind, alone on both sides.",
     "own_reference": "Same order reference, currency and amount, alone on both sides; the "
     "provider's reference is blank or unknown to us.",
+    "grouped": "Same reference on both sides, in several entries that belong together.",
+    "tolerance": "No common reference; same currency and kind, amount and day as close as the "
+    "rules allow, each the other's only candidate.",
 }
 
 _SENTENCES: dict[str, tuple[str, ...]] = {
@@ -95,7 +104,32 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "; the provider lists none.",
     ),
     "dispute_unrecorded": ("A dispute moved ", "theirs", "; we have not booked it."),
+    "recorded_not_paid": (
+        "We recorded ",
+        "ours",
+        " as paid; the provider did not collect it.",
+    ),
+    "partial_capture": (
+        "The provider captured ",
+        "theirs",
+        "; ",
+        "stake",
+        " more was authorised and is neither captured nor released.",
+    ),
+    "fee_variance": ("The provider took a fee of ", "stake", ", not the contracted one."),
+    "fx_variance": ("The provider exchanged into ", "stake", ", at a rate outside its bounds."),
+    "refund_over": ("A refund of ", "theirs", " is ", "stake", " above what was left to refund."),
+    "status_stuck": ("A payment of ", "stake", " is still not final on either side."),
 }
+
+
+def of_match() -> nw.Expr:
+    """Return the sentence of a match, as an expression over its `rule`."""
+    sentence: Any = nw.lit("")
+    for rule, text in RULE_WORDS.items():
+        sentence = nw.when(nw.col("rule") == rule).then(nw.lit(text)).otherwise(sentence)
+    found: nw.Expr = sentence
+    return found
 
 
 def counted(name: str, count: int) -> str:

@@ -23,7 +23,7 @@ from order_ops.domain.messages import Message
 from order_ops.jobs.ingest import ingest
 from order_ops.jobs.process_alerts import tell_death
 from order_ops.jobs.staged import Terms
-from order_ops.providers.report import ReportError
+from order_ops.providers.files.report import ReportError
 from order_ops.telemetry import logs
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.test_reconcile import HEADER

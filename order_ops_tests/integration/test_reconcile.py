@@ -12,11 +12,13 @@ from sqlalchemy import text
 from order_ops.jobs.ingest import ingest
 from order_ops.jobs.reconcile import reconcile_day, snapshot_internal, uneven_matches
 from order_ops.jobs.reconciliation_days import AccountDay, take_due
-from order_ops.providers.report import ReportError
+from order_ops.mapping.accounts import AccountFiles
+from order_ops.providers.files.report import ReportError
 from order_ops.reconciliation.rules import load_rules
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.shop import NOW, created, paid, reserved
+from order_ops_tests.unit.providers import files
 
 HEADER = (
     "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,"
@@ -27,6 +29,8 @@ RESULTS = (
     "match_members",
     "reconciliation_breaks",
     "break_members",
+    "match_proposals",
+    "proposal_members",
     "reconciliation_bridge",
     "carry",
 )
@@ -123,7 +127,8 @@ def test_any_order_of_days_and_files_comes_to_the_same_tables(traded: Shop, tmp_
     _reconcile(traded, *DAYS)
     assert _tables(traded) == backwards
     shorts = traded.rows(
-        "SELECT difference_minor FROM recon.reconciliation_breaks WHERE status = 'break'"
+        "SELECT DISTINCT break_id, difference_minor FROM recon.reconciliation_breaks "
+        "WHERE status = 'break'"
     )
     assert [row.difference_minor for row in shorts] == [-10], "settled by the late file"
 
@@ -241,3 +246,47 @@ def test_a_later_file_may_name_what_an_earlier_one_left_blank(traded: Shop, tmp_
     rich.write_text(full)
     assert ingest(traded.pool, account, rich).new_by_day == {date(2026, 3, 10): 1}
     assert _reconcile(traded, date(2026, 3, 10))[date(2026, 3, 10)]["matched"] == 2
+
+
+TRR = Path(files.__file__).parent / "golden" / "paypal_trr.csv"
+
+
+def test_a_pending_line_that_ends_is_news_for_both_its_days(traded: Shop, tmp_path: Path) -> None:
+    """PayPal lists a payment again when it has come through, on the day that it did."""
+    account = traded.mapping.account("shop-cards").model_copy(
+        update={"name": "shop-paypal", "provider": "paypal",
+                "files": AccountFiles(format="paypal_trr")}
+    )  # fmt: skip
+    ingest(traded.pool, account, TRR)
+    day = date(2026, 1, 25)
+    text = TRR.read_text(encoding="utf-8")
+    ended = tmp_path / "later.csv"
+    line = next(row for row in text.splitlines() if "8TR22222222222222" in row)
+    done = line.replace('"P"', '"S"').replace("2026/01/25", "2026/01/27")
+    told = text.replace(line, done).replace('"USD",2700,0,0,42,7', '"USD",5200,0,0,132,7')
+    ended.write_text(told, encoding="utf-8")
+    with transaction(traded.pool) as conn:
+        conn.execute("UPDATE recon.day SET done_generation = generation")
+    ingest(traded.pool, account, ended)
+    found = traded.rows(
+        "SELECT status, day FROM recon.provider_transactions WHERE entry_id LIKE '8TR222%%'"
+    )
+    assert found == [("succeeded", date(2026, 1, 27))]
+    news = traded.rows("SELECT day FROM recon.day WHERE generation > done_generation ORDER BY day")
+    assert [row.day for row in news if row.day.month == 1] == [day, date(2026, 1, 27)]
+
+
+def test_what_is_told_again_on_a_later_day_is_a_duplicate_and_stays_one(
+    traded: Shop, tmp_path: Path
+) -> None:
+    account = traded.mapping.account("shop-cards")
+    again = _file(tmp_path, "again.csv", [("txn_7", "2026-03-11", "o1", 1_000)])
+    ingest(traded.pool, account, again)
+    _reconcile(traded, *DAYS)
+    found = traded.rows(
+        "SELECT b.day, b.class AS found FROM recon.reconciliation_breaks b "
+        "JOIN recon.break_members m USING (account, day, break_id) "
+        "WHERE m.entry_id = 'txn_7' ORDER BY b.day"
+    )
+    assert {row.found for row in found} == {"duplicate_provider"}
+    assert [row.day for row in found] == [day for day in sorted(DAYS) if day >= date(2026, 3, 11)]

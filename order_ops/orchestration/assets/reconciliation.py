@@ -169,6 +169,7 @@ def _breaks(done: "DayResult", report: str) -> "dg.MaterializeResult[None]":
             "dagster/row_count": done.result.breaks.height,
             "at_stake": dg.MetadataValue.md(money_sentence(done.summary["breaks"])),
             "breaks": done.summary["breaks"],
+            "proposals": done.result.proposals.height,
             "pending": done.summary["pending"],
             "report": dg.MetadataValue.path(report),
         },

@@ -61,10 +61,28 @@ SELECT i.entry_id, i.line_no, known.line_no AS known_line, f.name AS known_file
 FROM incoming_line i
 JOIN recon.provider_transactions known USING (account, entry_id)
 JOIN recon.source_file f ON f.id = known.file_id
-WHERE (i.kind, i.amount_minor, i.fee_minor, i.net_minor, i.currency, i.occurred_at)
-    IS DISTINCT FROM (known.kind, known.amount_minor, known.fee_minor, known.net_minor,
-        known.currency, known.occurred_at)
+WHERE (i.kind, i.amount_minor, i.currency)
+        IS DISTINCT FROM (known.kind, known.amount_minor, known.currency)
+    OR i.payout_id <> known.payout_id
+    OR 'pending' NOT IN (i.status, COALESCE(known.status, 'succeeded')) AND (
+        (i.status, i.fee_minor, i.net_minor, i.occurred_at)
+        IS DISTINCT FROM (COALESCE(known.status, 'succeeded'), known.fee_minor, known.net_minor,
+            known.occurred_at))
 ORDER BY i.line_no LIMIT 5;
+
+-- name: end_pending
+-- What was pending has come to an end, maybe on another day, and with its fee; both days have news.
+WITH ended AS (
+    UPDATE recon.provider_transactions known SET status = i.status, day = i.day,
+        occurred_at = i.occurred_at, settled_minor = i.settled_minor, fee_minor = i.fee_minor,
+        net_minor = i.net_minor, settlement_currency = i.settlement_currency
+    FROM incoming_line i, recon.provider_transactions old
+    WHERE known.account = i.account AND known.entry_id = i.entry_id
+        AND old.account = i.account AND old.entry_id = i.entry_id
+        AND old.status = 'pending' AND i.status <> 'pending'
+    RETURNING old.day AS was, known.day AS is_now
+)
+SELECT DISTINCT day FROM ended, unnest(ARRAY[was, is_now]) AS day ORDER BY day;
 
 -- name: add_lines
 WITH added AS (
@@ -72,12 +90,24 @@ WITH added AS (
     -- A later file may name what an earlier one left blank; it changes nothing else.
     ON CONFLICT (account, entry_id) DO UPDATE SET
         provider_ref = COALESCE(known.provider_ref, excluded.provider_ref),
-        order_ref = COALESCE(known.order_ref, excluded.order_ref)
+        order_ref = COALESCE(known.order_ref, excluded.order_ref),
+        payout_id = COALESCE(known.payout_id, excluded.payout_id),
+        available_on = COALESCE(known.available_on, excluded.available_on),
+        method = COALESCE(known.method, excluded.method)
     WHERE known.provider_ref IS NULL AND excluded.provider_ref IS NOT NULL
         OR known.order_ref IS NULL AND excluded.order_ref IS NOT NULL
+        OR known.payout_id IS NULL AND excluded.payout_id IS NOT NULL
+        OR known.available_on IS NULL AND excluded.available_on IS NOT NULL
+        OR known.method IS NULL AND excluded.method IS NOT NULL
     RETURNING day
 )
 SELECT day, count(*) AS lines FROM added GROUP BY day ORDER BY day;
+
+-- name: days_of_same_reference
+-- Days after a line that has come now, whose lines may tell it again.
+SELECT DISTINCT known.day FROM incoming_line i
+JOIN recon.provider_transactions known USING (account, provider_ref)
+WHERE known.day > i.day ORDER BY known.day;
 
 -- name: forget_moved
 -- Entries that were on another day when that day was read last; those days have news.
@@ -95,6 +125,25 @@ ORDER BY entry_id;
 -- name: day_provider
 SELECT * FROM recon.provider_transactions WHERE account = :account AND day = :day
 ORDER BY entry_id;
+
+-- name: repeated_provider
+-- Which of these lines tell again what another line told, that an earlier day has matched.
+SELECT p.entry_id FROM recon.provider_transactions p
+WHERE p.account = :account AND p.entry_id = ANY (:entry_ids::text[]) AND EXISTS (
+    SELECT 1 FROM recon.provider_transactions x
+    JOIN recon.match_members m ON m.account = x.account AND m.side = 'provider'
+        AND m.entry_id = x.entry_id AND m.day < :day
+    WHERE x.account = p.account AND x.provider_ref = p.provider_ref AND x.entry_id <> p.entry_id
+        AND (x.kind, x.currency, x.amount_minor) = (p.kind, p.currency, p.amount_minor));
+
+-- name: repeated_internal
+SELECT p.entry_id FROM recon.internal_transactions p
+WHERE p.account = :account AND p.entry_id = ANY (:entry_ids::text[]) AND EXISTS (
+    SELECT 1 FROM recon.internal_transactions x
+    JOIN recon.match_members m ON m.account = x.account AND m.side = 'internal'
+        AND m.entry_id = x.entry_id AND m.day < :day
+    WHERE x.account = p.account AND x.provider_ref = p.provider_ref AND x.entry_id <> p.entry_id
+        AND (x.kind, x.currency, x.amount_minor) = (p.kind, p.currency, p.amount_minor));
 
 -- name: previous_run^
 -- The run whose carry-out this day takes in.
@@ -163,19 +212,16 @@ SELECT count(*) FROM (
 ) uneven;
 
 -- name: standing_breaks
--- Breaks that nothing has resolved up to a day: the latest word on each, unless one of its
--- entries was matched on a later day.
-SELECT account, day, break_id, class AS break_class, currency, at_stake_minor FROM (
-    SELECT DISTINCT ON (account, break_id) * FROM recon.reconciliation_breaks
-    WHERE account = ANY (:account::text[]) AND day <= :day
-    ORDER BY account, break_id, day DESC
+-- Breaks that stand on a day: those of the latest run up to it, which carries on all before it.
+SELECT b.account, b.day, b.break_id, b.class AS break_class, b.currency, b.at_stake_minor
+FROM unnest(:account::text[]) AS wanted(account)
+CROSS JOIN LATERAL (
+    SELECT r.account, r.day FROM recon.run r
+    WHERE r.account = wanted.account AND r.day <= :day ORDER BY r.day DESC LIMIT 1
 ) latest
-WHERE latest.status = 'break' AND NOT EXISTS (
-    SELECT 1 FROM recon.break_members b
-    JOIN recon.match_members m USING (account, side, entry_id)
-    WHERE b.account = latest.account AND b.day = latest.day AND b.break_id = latest.break_id
-        AND m.day > latest.day AND m.day <= :day)
-ORDER BY account, at_stake_minor DESC, break_id;
+JOIN recon.reconciliation_breaks b ON b.account = latest.account AND b.day = latest.day
+WHERE b.status = 'break'
+ORDER BY b.account, b.at_stake_minor DESC, b.break_id;
 
 -- name: break_members_of
 SELECT b.day, b.break_id, b.side, b.entry_id FROM recon.break_members b
@@ -190,10 +236,19 @@ WHERE i.account = ANY (:account::text[]) AND i.side = 'internal'
     AND i.day BETWEEN :first_day AND :last_day;
 
 -- name: bridge_over
--- One bridge over many days: what one day left pending, the next one opened with.
-SELECT currency, line, sum(amount_minor) AS amount_minor FROM recon.reconciliation_bridge
-WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
-GROUP BY currency, line
-HAVING sum(amount_minor) <> 0 AND NOT starts_with(line, 'pending') AND line <> 'opening_carry_forward'
-    OR line IN ('internal_total', 'provider_total', 'residual')
-ORDER BY currency, min(position);
+-- One bridge over many days: totals are summed, what stands open is what the last day left, and
+-- what the first one opened with is what was open before.
+WITH ends AS (
+    SELECT account, min(day) AS first_day, max(day) AS last_day FROM recon.run
+    WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
+    GROUP BY account
+)
+SELECT b.currency, b.line, sum(b.amount_minor) AS amount_minor
+FROM recon.reconciliation_bridge b JOIN ends USING (account)
+WHERE b.day BETWEEN ends.first_day AND ends.last_day AND CASE
+    WHEN b.line IN ('internal_total', 'provider_total', 'residual', 'tolerated', 'exchanged') THEN true
+    WHEN b.line = 'opening_carry_forward' THEN b.day = ends.first_day
+    ELSE b.day = ends.last_day END
+GROUP BY b.currency, b.line
+HAVING sum(b.amount_minor) <> 0 OR b.line IN ('internal_total', 'provider_total', 'residual')
+ORDER BY b.currency, min(b.position);

@@ -60,8 +60,13 @@ provider_transactions = Table(
     Column("available_on", Date, nullable=True),
     words("payout_id", null=True),
     document("raw"),
+    words("status", null=True),
+    number("settled_minor", null=True),
+    words("settlement_currency", null=True),
+    words("method", null=True),
     PrimaryKeyConstraint("account", "entry_id"),
     Index("ix_provider_transactions_day", "account", "day"),
+    Index("ix_provider_transactions_reference", "account", "provider_ref"),
     comment="Lines of provider files, by account and the provider's line id.",
     schema="recon",
 )
@@ -81,9 +86,12 @@ internal_transactions = Table(
     words("status"),
     words("order_state", null=True),
     moment("occurred_at", null=False),
+    words("method", null=True),
+    number("ceiling_minor", null=True),
     PrimaryKeyConstraint("account", "entry_id"),
     Index("ix_internal_transactions_day", "account", "day"),
-    comment="Our payments and refunds, as they were when the day was last read.",
+    Index("ix_internal_transactions_reference", "account", "provider_ref"),
+    comment="Our payments, refunds and disputes, as they were when the day was last read.",
     schema="recon",
 )
 
@@ -178,6 +186,7 @@ reconciliation_breaks = Table(
     Column("first_seen", Date, nullable=False),
     Column("break_on", Date, nullable=False),
     words("explanation"),
+    words("rule", null=True),
     PrimaryKeyConstraint("account", "day", "break_id"),
     one_of("status", "break", "pending"),
     comment="Every difference of a day, named, with the money at stake.",
@@ -193,6 +202,34 @@ break_members = Table(
     words("entry_id"),
     PrimaryKeyConstraint("account", "day", "break_id", "side", "entry_id"),
     comment="The entries that each break is about.",
+    schema="recon",
+)
+
+match_proposals = Table(
+    "match_proposals",
+    metadata,
+    *_partition(),
+    words("proposal_id"),
+    words("rule"),
+    words("currency"),
+    number("internal_minor"),
+    number("provider_minor"),
+    words("explanation"),
+    PrimaryKeyConstraint("account", "day", "proposal_id"),
+    comment="Entries that look as if they belong together; no total and no match knows of them.",
+    schema="recon",
+)
+
+proposal_members = Table(
+    "proposal_members",
+    metadata,
+    *_partition(),
+    words("proposal_id"),
+    words("side"),
+    words("entry_id"),
+    PrimaryKeyConstraint("account", "day", "proposal_id", "side", "entry_id"),
+    one_of("side", "internal", "provider"),
+    comment="The entries of each proposal.",
     schema="recon",
 )
 

@@ -10,7 +10,7 @@ import pytest
 
 from order_ops.jobs.internal_file import read_internal
 from order_ops.jobs.reconcile_files import TABLES, FilesResult, reconcile_files
-from order_ops.providers.report import ReportError
+from order_ops.providers.files.report import ReportError
 from order_ops.reconciliation.rules import load_rules
 
 REAL = Path(__file__).parents[2] / "data" / "olist_payments.parquet"

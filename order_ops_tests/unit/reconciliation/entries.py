@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
+import yaml
 
-from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.core import Day, reconcile
 from order_ops.reconciliation.result import Reconciliation
-from order_ops.reconciliation.rules import Rules, load_rules
+from order_ops.reconciliation.rules import Rules, load_rules, parse_rules
 
 TODAY = date(2024, 1, 10)
 OLD = TODAY - timedelta(days=5)
@@ -23,9 +24,20 @@ _SHARED = {
     "currency": pl.String(),
     "occurred_at": UTC_TIME,
     "day": pl.Date(),
+    "status": pl.String(),
+    "method": pl.String(),
 }
-INTERNAL = pl.Schema(_SHARED | {"status": pl.String(), "order_state": pl.String()})
-PROVIDER = pl.Schema(_SHARED | {"fee_minor": pl.Int64(), "net_minor": pl.Int64()})
+INTERNAL = pl.Schema(_SHARED | {"order_state": pl.String(), "ceiling_minor": pl.Int64()})
+PROVIDER = pl.Schema(
+    _SHARED
+    | {
+        "settled_minor": pl.Int64(),
+        "fee_minor": pl.Int64(),
+        "net_minor": pl.Int64(),
+        "settlement_currency": pl.String(),
+        "payout_id": pl.String(),
+    }
+)
 
 Row = dict[str, Any]
 
@@ -33,14 +45,21 @@ Row = dict[str, Any]
 def ours(entry_id: str, amount: int = 10000, ref: str | None = None, **values: Any) -> Row:
     """Return one of our entries, a succeeded charge of an old day unless told otherwise."""
     return _entry(entry_id, amount, ref, values) | {
-        "status": values.get("status", "succeeded"),
         "order_state": values.get("order_state", "CONFIRMED"),
+        "ceiling_minor": values.get("ceiling"),
     }
 
 
 def theirs(entry_id: str, amount: int = 10000, ref: str | None = None, **values: Any) -> Row:
     """Return one of the provider's lines, a charge of an old day unless told otherwise."""
-    return _entry(entry_id, amount, ref, values) | {"fee_minor": 0, "net_minor": amount}
+    settled, fee = values.get("settled", amount), values.get("fee", 0)
+    return _entry(entry_id, amount, ref, values) | {
+        "settled_minor": settled,
+        "fee_minor": fee,
+        "net_minor": settled - fee,
+        "settlement_currency": values.get("balance", values.get("currency", "BRL")),
+        "payout_id": values.get("payout"),
+    }
 
 
 def _entry(entry_id: str, amount: int, ref: str | None, values: Row) -> Row:
@@ -55,6 +74,8 @@ def _entry(entry_id: str, amount: int, ref: str | None, values: Row) -> Row:
         "currency": values.get("currency", "BRL"),
         "occurred_at": at,
         "day": day,
+        "status": values.get("status", "succeeded"),
+        "method": values.get("method"),
     }
 
 
@@ -66,18 +87,24 @@ def provider(rows: Iterable[Row]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema=PROVIDER)
 
 
+def rules_with(**values: Any) -> Rules:
+    """Return the bundled rules with other values for every provider."""
+    bundled = load_rules().model_dump(mode="json", by_alias=True)
+    bundled["providers"]["default"].update(values)
+    return parse_rules(yaml.safe_dump(bundled), "rules.yaml")
+
+
 def run(ours_rows: Iterable[Row], theirs_rows: Iterable[Row], **options: Any) -> Reconciliation:
     """Reconcile rows under the bundled rules."""
     rules: Rules = options.pop("rules", load_rules())
-    return reconcile(
-        internal(ours_rows),
-        provider(theirs_rows),
-        day=options.pop("day", TODAY),
+    day = Day(
+        options.pop("day", TODAY),
         account="acct",
         tenant="shop",
         rules=rules,
-        **options,
+        incomplete=options.pop("incomplete", ()),
     )
+    return reconcile(day, internal(ours_rows), provider(theirs_rows), **options)
 
 
 def only_break(result: Reconciliation) -> Row:

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from narwhals import from_native
 
-from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.core import Day, reconcile
 from order_ops.reconciliation.frames import internal_entries, provider_entries
 from order_ops.reconciliation.matching import match
 from order_ops.reconciliation.rules import load_rules
-from order_ops_tests.unit.reconciliation.cases import CASES, TABLES
+from order_ops_tests.unit.reconciliation.cases import CASES, CONTRACT, TABLES
 from order_ops_tests.unit.reconciliation.entries import TODAY, internal, provider
 
 
@@ -33,7 +33,8 @@ def _sides() -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _tables(frames: tuple[Any, Any]) -> dict[str, list[dict[str, Any]]]:
-    result = reconcile(*frames, day=TODAY, account="acct", tenant="shop", rules=load_rules())
+    day = Day(TODAY, account="acct", tenant="shop", rules=CONTRACT)
+    result = reconcile(day, *frames)
     return {name: _rows(getattr(result, name)) for name in TABLES}
 
 
@@ -61,5 +62,6 @@ def test_every_backend_agrees_with_polars(backend: str) -> None:
 
 def test_matching_stays_lazy() -> None:
     ours, theirs = (frame.lazy() for frame in _sides())
-    matching = match(internal_entries(ours), provider_entries(theirs), ["exact_reference"])
+    rules = load_rules().of("stripe")
+    matching = match(internal_entries(ours), provider_entries(theirs), rules)
     assert isinstance(matching.pairs.to_native(), pl.LazyFrame)

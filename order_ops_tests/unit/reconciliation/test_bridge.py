@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from order_ops.reconciliation.rules import load_rules
 from order_ops_tests.unit.reconciliation.entries import (
     TODAY,
     internal,
     only_break,
     ours,
+    rules_with,
     run,
     theirs,
 )
@@ -84,7 +84,7 @@ def test_gross_drift_does_not_cancel_out() -> None:
 
 
 def test_a_tolerated_difference_is_a_line_of_its_own() -> None:
-    rules = load_rules().model_copy(update={"amount_tolerance_minor": 5})
+    rules = rules_with(amounts=[{"tolerance_minor": 5}])
     result = run([ours("p1", ref="pi")], [theirs("t1", 9995, "pi")], rules=rules)
     lines = {row["line"]: row["amount_minor"] for row in result.bridge.iter_rows(named=True)}
     assert (result.verdict, lines["tolerated"], lines["residual"]) == ("RECONCILED", -5, 0)

@@ -1,5 +1,6 @@
 """A rules file is used as it is written, or refused with its line and key."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -8,22 +9,39 @@ from order_ops.reconciliation.rules import RulesError, load_rules, parse_rules
 
 GOOD = """\
 version: 1
-grace_days:
-  internal: 1
-  provider: 2
-unpaid_days: 35
-amount_tolerance_minor: 0
-passes:
-  default: [exact_reference, own_reference]
-  stripe: [exact_reference]
+calendar:
+  days_off: [sat, sun]
+  holidays: [2026-12-25]
+providers:
+  default:
+    passes: [exact_reference, own_reference, tolerance]
+    grace:
+      - {internal: 1, provider: 2}
+      - {method: boleto, internal: 3, provider: 3}
+    amounts:
+      - {tolerance_minor: 5}
+    fees:
+      - {percent: '2.9', fixed_minor: 30, tolerance_minor: 1}
+      - {since: 2026-02-01, percent: 3, fixed_minor: 30}
+    rates:
+      - {from: USD, to: BRL, low: '4.5', high: '6.5'}
+    tolerance: {amount_minor: 5, days: 2, accept: true}
+    subset_sum: {lines: 24, sums: 1000}
+    unpaid_days: 35
+    stuck_days: 10
+    settlement_days: 5
+  stripe:
+    passes: [exact_reference]
 """
 
 
 def test_a_good_file_is_read() -> None:
     rules = parse_rules(GOOD, "rules.yaml")
-    assert (rules.grace_days.internal, rules.grace_days.provider) == (1, 2)
-    assert rules.passes_of("stripe") == ["exact_reference"]
-    assert rules.passes_of("other") == ["exact_reference", "own_reference"]
+    assert rules.of("stripe").passes == ("exact_reference",)
+    assert rules.of("other").passes == ("exact_reference", "own_reference", "tolerance")
+    assert rules.of("stripe").grace == rules.of("other").grace
+    assert [(one.internal, one.provider) for one in rules.of("other").grace] == [(1, 2), (3, 3)]
+    assert rules.of("other").fees[0].percent == Decimal("2.9")
 
 
 def test_the_hash_follows_the_values_alone() -> None:
@@ -34,58 +52,56 @@ def test_the_hash_follows_the_values_alone() -> None:
     assert len(load_rules().rules_hash) == 64
 
 
+DEFAULT = "providers.default"
 BAD = {
-    "unknown key": ("unpaid_days: 35", "unpayed_days: 35\nunpaid_days: 35", 5, "unpayed_days"),
-    "unknown key inside": ("  provider: 2", "  provider: 2\n  bank: 1", 5, "grace_days.bank"),
-    "missing key": ("unpaid_days: 35\n", "", 1, "unpaid_days"),
-    "missing key inside": ("  provider: 2\n", "", 2, "grace_days.provider"),
-    "negative": ("provider: 2", "provider: -2", 4, "grace_days.provider"),
-    "a number as text": ("provider: 2", "provider: '2'", 4, "grace_days.provider"),
-    "half a minor unit": ("minor: 0", "minor: 0.5", 6, "amount_tolerance_minor"),
+    "unknown key": ("unpaid_days: 35", "unpayed_days: 35\n    unpaid_days: 35", 20, "unpayed_days"),
+    "unknown key inside": ("provider: 2}", "provider: 2, bank: 1}", 9, "grace.0.bank"),
+    "missing key": ("    unpaid_days: 35\n", "", 6, "unpaid_days"),
+    "missing key inside": (", provider: 2}", "}", 9, "grace.0.provider"),
+    "negative": ("provider: 2", "provider: -2", 9, "grace.0.provider"),
+    "a number as text": ("provider: 2", "provider: '2'", 9, "grace.0.provider"),
+    "half a minor unit": ("tolerance_minor: 5", "tolerance_minor: 0.5", 12,
+                          "amounts.0.tolerance_minor"),
+    "a percentage that is not exact": ("'2.9'", "2.9", 14, "fees.0.percent"),
+    "a fee above the amount": ("'2.9'", "'100.1'", 14, "fees.0.percent"),
+    "a rate of nothing": ("from: USD", "from: XXZ", 17, "rates.0.from"),
+    "a rate of one currency": ("from: USD", "from: BRL", 17, "rates.0"),
+    "bounds that hold nothing": ("low: '4.5'", "low: '7.5'", 17, "rates.0"),
+    "unknown pass": ("[exact_reference]\n", "[by_guess]\n", 24, "providers.stripe.passes.0"),
+    "no pass": ("[exact_reference]\n", "[]\n", 24, "providers.stripe.passes"),
+    "a pass twice": ("[exact_reference]\n", "[exact_reference, exact_reference]\n", 24,
+                     "providers.stripe.passes"),
+    "passes in an order that is not run": ("[exact_reference]\n",
+        "[own_reference, exact_reference]\n", 24, "providers.stripe.passes"),
+    "two values for one key": ("unpaid_days: 35", "unpaid_days: 35\n    unpaid_days: 30", 21,
+                               "unpaid_days"),
+    "two values for one key inside": ("provider: 2}", "provider: 2, internal: 9}", 9,
+                                      "grace.0.internal"),
+    "a first item that does not fit all": ("{internal: 1,", "{method: card, internal: 1,", 6, ""),
+    "an item that is never used": ("{method: boleto, internal: 3", "{internal: 3", 6, ""),
+    "a rate that is never used": ("high: '6.5'}", "high: '6.5'}\n      - {from: USD, to: BRL, "
+                                  "low: '4', high: '9'}", 6, ""),
+    "linked, and a break at once": ("{amount_minor: 5,", "{amount_minor: 6,", 6, ""),
+    "no working day": ("[sat, sun]", "[mon, tue, wed, thu, fri, sat, sun]", 2, "calendar"),
     "unknown version": ("version: 1", "version: 2", 1, "version"),
-    "unknown pass": ("[exact_reference]", "[by_guess]", 9, "passes.stripe.0"),
-    "no pass": ("[exact_reference]", "[]", 9, "passes.stripe"),
-    "a pass twice": (
-        "[exact_reference]",
-        "[exact_reference, exact_reference]",
-        9,
-        "passes.stripe",
-    ),
-    "passes in an order that is not run": (
-        "[exact_reference]",
-        "[own_reference, exact_reference]",
-        9,
-        "passes.stripe",
-    ),
-    "no default": (
-        "  default: [exact_reference, own_reference]\n",
-        "",
-        7,
-        "passes",
-    ),
-    "two values for one key": (
-        "unpaid_days: 35",
-        "unpaid_days: 35\nunpaid_days: 30",
-        6,
-        "unpaid_days",
-    ),
-    "two values for one key inside": (
-        "  provider: 2",
-        "  provider: 2\n  internal: 9",
-        5,
-        "grace_days.internal",
-    ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_rule_is_named(case: str) -> None:
     old, new, line, key = BAD[case]
     assert old in GOOD
+    if key.partition(".")[0] not in {"calendar", "version", "providers"}:
+        key = f"{DEFAULT}.{key}".rstrip(".")
     with pytest.raises(RulesError) as caught:
         parse_rules(GOOD.replace(old, new, 1), "rules.yaml")
     assert str(caught.value).startswith(f"rules.yaml, line {line}, key {key}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_rules_without_a_default_are_refused() -> None:
+    with pytest.raises(RulesError, match="providers: name the rules of 'default'"):
+        parse_rules(GOOD.replace("  default:", "  paypal:"), "rules.yaml")
 
 
 @pytest.mark.parametrize("text", ["", "just a word", "- a\n- b\n", "version: [1\n", "a: *b\n"])

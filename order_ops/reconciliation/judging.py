@@ -1,0 +1,134 @@
+"""What a linked pair says of the order, the status, the amount, the fee and the rate.
+
+A pair that agrees is clean; else it is of the first class that fits. What lonely entries and crowds
+mean belongs in `breaks`.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import narwhals as nw
+from narwhals.typing import FrameT
+
+from order_ops.domain.money import minor_exponent
+from order_ops.reconciliation.calendars import last_fitting
+from order_ops.reconciliation.classes import CLEAN, PENDING, RANK, ranked
+from order_ops.reconciliation.closing import Closing
+from order_ops.reconciliation.linking import THEIRS
+from order_ops.reconciliation.rules import Fee, Rate
+
+_PPM = 1_000_000
+_STOPPED = ("CANCELLED", "EXPIRED")
+_CLEAN = nw.lit(CLEAN, nw.Int64)
+
+
+def judge_pairs(pairs: FrameT, closing: Closing) -> FrameT:
+    """Add to each pair what it comes to.
+
+    rank: CLEAN when it agrees. gap: provider's minus our amount, in our currency. exchanged: it is
+    compared in the currency of the balance, since the provider exchanged what was paid into ours.
+    """
+    other = nw.col("currency") != nw.col("currency" + THEIRS)
+    same_balance = nw.col("currency") == nw.col("settlement_currency" + THEIRS)
+    exchanged = pairs.with_columns(exchanged=other & same_balance)
+    theirs = nw.when(nw.col("exchanged")).then(nw.col("settled_minor" + THEIRS))
+    compared = exchanged.with_columns(
+        their_minor=theirs.otherwise(nw.col("amount_minor" + THEIRS)),
+        their_effective=nw.when(nw.col("status" + THEIRS) == "succeeded")
+        .then(theirs.otherwise(nw.col("effective_minor" + THEIRS)))
+        .otherwise(nw.lit(0, nw.Int64)),
+    )
+    return compared.with_columns(gap=nw.col("their_minor") - nw.col("amount_minor")).with_columns(
+        rank=_rank(closing)
+    )
+
+
+def _rank(closing: Closing) -> nw.Expr:
+    rules = closing.rules
+    charge, refund = nw.col("kind") == "charge", nw.col("kind") == "refund"
+    taken_back = nw.col("reversals" + THEIRS) > 0
+    paid = nw.col("status") == "succeeded"
+    listed = nw.col("status" + THEIRS) == "succeeded"
+    captured = listed & ~(taken_back & (nw.col("their_effective") == 0))
+    differs = (nw.col("currency") != nw.col("currency" + THEIRS)) & ~nw.col("exchanged")
+    stopped = charge & nw.col("order_state").is_in(_STOPPED).fill_null(value=False)
+    tolerated = [nw.lit(item.tolerance_minor, nw.Int64) for item in rules.amounts]
+    tolerance = last_fitting(rules.amounts, tolerated, nw.lit(0, nw.Int64))
+    above = (nw.col("amount_minor").abs() > nw.col("ceiling_minor")).fill_null(value=False)
+    unreleased = (nw.col("ceiling_minor") > nw.col("their_minor")).fill_null(value=False)
+    found: list[tuple[nw.Expr, nw.Expr]] = [
+        (differs, ranked("currency_mismatch")),
+        (stopped & captured, ranked("captured_after_cancel")),
+        (~paid & captured, ranked("paid_not_recorded")),
+        (paid & ~captured, _not_paid(closing)),
+        (~paid & ~captured, _stuck(closing)),
+        (nw.col("gap") < -tolerance, ranked("amount_short")),
+        (nw.col("gap") > tolerance, ranked("amount_over")),
+        (charge & unreleased & ~taken_back, ranked("partial_capture")),
+        *_fees(rules.fees, charge),
+        *_rates(rules.rates),
+        (refund & above, ranked("refund_over")),
+    ]
+    rank: Any = _CLEAN
+    for condition, value in reversed(found):
+        rank = nw.when(condition).then(value).otherwise(rank)
+    result: nw.Expr = rank
+    return result
+
+
+def _not_paid(closing: Closing) -> nw.Expr:
+    """Ours is paid, theirs is not: not yet, while it is pending and within our grace."""
+    pending = (nw.col("status" + THEIRS) == "pending") & closing.waits("internal")
+    rank = RANK["recorded_not_paid"]
+    return nw.when(pending).then(nw.lit(rank + PENDING, nw.Int64)).otherwise(nw.lit(rank, nw.Int64))
+
+
+def _stuck(closing: Closing) -> nw.Expr:
+    """Neither is paid: fine, unless neither is final for too long."""
+    latest = closing.day - timedelta(days=closing.rules.stuck_days)
+    both = (nw.col("status") == "pending") & (nw.col("status" + THEIRS) == "pending")
+    return (
+        nw.when(both & (nw.col("day") <= nw.lit(latest)))
+        .then(ranked("status_stuck"))
+        .otherwise(_CLEAN)
+    )
+
+
+def _fees(fees: tuple[Fee, ...], charge: nw.Expr) -> list[tuple[nw.Expr, nw.Expr]]:
+    """Whether the actual fee is further from the contracted one than is tolerated."""
+    if not fees:
+        return []
+    amount = nw.col("settled_minor" + THEIRS).abs()
+    whole = amount // _PPM
+    rest = amount - whole * _PPM
+    off = []
+    for fee in fees:
+        ppm = int(fee.percent * 10_000)
+        contracted = whole * ppm + (rest * ppm + _PPM // 2) // _PPM + fee.fixed_minor
+        apart = (nw.col("fee_minor" + THEIRS) - contracted).abs()
+        off.append(apart > fee.tolerance_minor)
+    varies = last_fitting(
+        fees, off, nw.lit(value=False), suffix=THEIRS, currency="settlement_currency"
+    )
+    return [(charge & varies, ranked("fee_variance"))]
+
+
+def _rates(rates: tuple[Rate, ...]) -> list[tuple[nw.Expr, nw.Expr]]:
+    """Whether the rate at which the provider exchanged is outside its bounds."""
+    if not rates:
+        return []
+    outside: nw.Expr = nw.lit(value=False)
+    settled = nw.col("settled_minor" + THEIRS).abs().cast(nw.Float64)
+    paid = nw.col("amount_minor" + THEIRS).abs().cast(nw.Float64)
+    for rate in rates:
+        between = (nw.col("currency" + THEIRS) == rate.source) & (
+            nw.col("settlement_currency" + THEIRS) == rate.target
+        )
+        if rate.since is not None:
+            between = between & (nw.col("day" + THEIRS) >= nw.lit(rate.since))
+        unit = 10.0 ** (minor_exponent(rate.source) - minor_exponent(rate.target))
+        low, high = (paid * (float(bound) / unit) for bound in (rate.low, rate.high))
+        # half a minor unit is what rounding of the settled amount may make
+        wrong = (settled < low - 0.5) | (settled > high + 0.5)
+        outside = nw.when(between).then(wrong).otherwise(outside)
+    return [(outside, ranked("fx_variance"))]
