@@ -14,23 +14,11 @@ from order_ops.jobs.internal_file import read_internal
 from order_ops.providers.files.registry import open_report
 from order_ops.providers.files.report import ProviderReport
 from order_ops.reconciliation.core import Day, reconcile
-from order_ops.reconciliation.result import Reconciliation
+from order_ops.reconciliation.result import TABLES, Reconciliation
 from order_ops.reconciliation.rules import Rules
 from order_ops.reconciliation.summary import Summary, money_sentence, summarise
 from order_ops.reporting.exports import write_table
 from order_ops.reporting.report import Context, render
-
-TABLES = (
-    "matches",
-    "match_members",
-    "breaks",
-    "break_members",
-    "proposals",
-    "proposal_members",
-    "bridge",
-    "outside",
-)
-"""Written as CSV and Parquet, one file each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +72,7 @@ def reconcile_files(  # noqa: PLR0913 - one call has everything a run depends on
 
 
 def _written(out: Path, result: Reconciliation, html: str) -> Path:
-    """The tables and the page, in a folder; where the page is."""
+    """The tables, each as CSV and Parquet, and the page, in a folder; where the page is."""
     out.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
         write_table(getattr(result, name), out, name)

@@ -91,18 +91,35 @@ def reconcile(
     )
     judged = computed(judge_pairs(matching.pairs, closing))
     found = eager(findings(matching, judged, closing, repeats))
-    breaks = tables.breaks(found, closing, day.tenant, day.account)
+    outside = tables.outside(provider)
+    return _result(day, sides, _Judged(closing, matching, judged, found), outside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was linked, what that comes to, and what is wrong."""
+
+    closing: Closing
+    matching: Matching[Frame]
+    pairs: Frame
+    found: Frame
+
+
+def _result(
+    day: Day, sides: Sides[Frame], judged: _Judged, outside: list[dict[str, Any]]
+) -> Reconciliation:
+    """The tables and figures of a result."""
+    found, matching, backend = judged.found, judged.matching, judged.found.implementation
+    breaks = tables.breaks(found, judged.closing, day.tenant, day.account)
     members = found.join(
         breaks.select("break_id", "key", "currency", "class", "status"), on=["key", "currency"]
     )
-    bridge = _bridge(sides, judged, members)
-    parts, matches = eager(matching.parts), tables.matches(judged)
-    proposed, proposal_members = proposals.frames(
-        _proposed(matching, closing), backend=found.implementation
-    )
+    bridge = _bridge(sides, judged.pairs, members)
     residual = {row["currency"]: row["amount_minor"] for row in bridge if row["line"] == "residual"}
+    parts, matches = eager(matching.parts), tables.matches(judged.pairs)
+    proposed, proposal_members = proposals.frames(_proposed(matching, judged.closing), backend)
     gross, net = tables.drift(members)
-    backend = found.implementation
+    carried = tables.carry_out(found, judged.pairs, matching, judged.closing)
     return Reconciliation(
         verdict=_verdict(breaks, residual, day.incomplete),
         matched=len(matches),
@@ -113,8 +130,8 @@ def reconcile(
         proposals=proposed,
         proposal_members=proposal_members,
         bridge=nw.from_dicts(bridge, BRIDGE, backend=backend).to_native(),
-        outside=nw.from_dicts(tables.outside(provider), OUTSIDE, backend=backend).to_native(),
-        carry_out=tables.carry_out(found, judged, matching, closing).to_native(),
+        outside=nw.from_dicts(outside, OUTSIDE, backend=backend).to_native(),
+        carry_out=carried.to_native(),
         residual_minor=residual,
         gross_drift_minor=gross,
         net_drift_minor=net,

@@ -16,6 +16,18 @@ LEG = "order_provider"
 Verdict = Literal["INCOMPLETE", "BREAKS", "RECONCILED_WITH_PENDING", "RECONCILED"]
 """Strongest first."""
 
+TABLES = (
+    "matches",
+    "match_members",
+    "breaks",
+    "break_members",
+    "proposals",
+    "proposal_members",
+    "bridge",
+    "outside",
+)
+"""The frames of a result that people read."""
+
 BRIDGE: Mapping[str, Any] = {
     "currency": nw.String(),
     "position": nw.Int64(),

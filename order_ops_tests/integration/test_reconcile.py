@@ -276,6 +276,20 @@ def test_a_pending_line_that_ends_is_news_for_both_its_days(traded: Shop, tmp_pa
     assert [row.day for row in news if row.day.month == 1] == [day, date(2026, 1, 27)]
 
 
+def test_a_line_whose_type_is_mapped_since_is_read_anew_and_is_no_contradiction(
+    traded: Shop, tmp_path: Path
+) -> None:
+    with transaction(traded.pool) as conn:
+        conn.execute("UPDATE recon.provider_transactions SET kind = 'unclassified'")
+        conn.execute("UPDATE recon.day SET done_generation = generation")
+    again = [("txn_1", "2026-03-10", "o1", 1_000), ("txn_3", "2026-03-12", "o3", 5)]
+    ingest(traded.pool, traded.mapping.account("shop-cards"), _file(tmp_path, "b.csv", again))
+    kind = "SELECT kind FROM recon.provider_transactions WHERE entry_id = 'txn_1'"
+    assert traded.one(kind) == "charge"
+    news = traded.rows("SELECT day FROM recon.day WHERE generation > done_generation ORDER BY day")
+    assert [row.day for row in news] == [date(2026, 3, 10), date(2026, 3, 12)]
+
+
 def test_what_is_told_again_on_a_later_day_is_a_duplicate_and_stays_one(
     traded: Shop, tmp_path: Path
 ) -> None:

@@ -61,8 +61,8 @@ SELECT i.entry_id, i.line_no, known.line_no AS known_line, f.name AS known_file
 FROM incoming_line i
 JOIN recon.provider_transactions known USING (account, entry_id)
 JOIN recon.source_file f ON f.id = known.file_id
-WHERE (i.kind, i.amount_minor, i.currency)
-        IS DISTINCT FROM (known.kind, known.amount_minor, known.currency)
+WHERE (i.category, i.amount_minor, i.currency)
+        IS DISTINCT FROM (known.category, known.amount_minor, known.currency)
     OR i.payout_id <> known.payout_id
     OR 'pending' NOT IN (i.status, COALESCE(known.status, 'succeeded')) AND (
         (i.status, i.fee_minor, i.net_minor, i.occurred_at)
@@ -87,8 +87,10 @@ SELECT DISTINCT day FROM ended, unnest(ARRAY[was, is_now]) AS day ORDER BY day;
 -- name: add_lines
 WITH added AS (
     INSERT INTO recon.provider_transactions AS known SELECT * FROM incoming_line
-    -- A later file may name what an earlier one left blank; it changes nothing else.
+    -- A later file may name what an earlier one left blank, and be read by a release that knows
+    -- the provider's type better; it changes nothing else.
     ON CONFLICT (account, entry_id) DO UPDATE SET
+        kind = excluded.kind,
         provider_ref = COALESCE(known.provider_ref, excluded.provider_ref),
         order_ref = COALESCE(known.order_ref, excluded.order_ref),
         payout_id = COALESCE(known.payout_id, excluded.payout_id),
@@ -99,6 +101,7 @@ WITH added AS (
         OR known.payout_id IS NULL AND excluded.payout_id IS NOT NULL
         OR known.available_on IS NULL AND excluded.available_on IS NOT NULL
         OR known.method IS NULL AND excluded.method IS NOT NULL
+        OR known.kind <> excluded.kind
     RETURNING day
 )
 SELECT day, count(*) AS lines FROM added GROUP BY day ORDER BY day;

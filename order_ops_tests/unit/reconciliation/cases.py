@@ -2,21 +2,12 @@
 
 from datetime import timedelta
 
+from order_ops.reconciliation import result
 from order_ops_tests.unit.reconciliation.entries import TODAY, Row, ours, rules_with, theirs
 
 LONG_AGO = TODAY - timedelta(days=30)
 
-TABLES = (
-    "matches",
-    "match_members",
-    "breaks",
-    "break_members",
-    "proposals",
-    "proposal_members",
-    "bridge",
-    "outside",
-    "carry_out",
-)
+TABLES = (*result.TABLES, "carry_out")
 
 CONTRACT = rules_with(
     fees=[{"fixed_minor": 200, "tolerance_minor": 200}],

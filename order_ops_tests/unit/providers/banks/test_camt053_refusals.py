@@ -225,7 +225,7 @@ def test_no_prefix_of_a_file_passes_for_a_file(tmp_path: Path, name: str) -> Non
     part = tmp_path / "part.xml"
     for cut in range(len(content)):
         part.write_bytes(content[:cut])
-        refused(read, part)
+        assert refused(read, part).hint, f"cut at byte {cut}"
 
 
 @pytest.mark.parametrize("name", ["two_days.camt053.xml", "old_version.camt053.xml"])

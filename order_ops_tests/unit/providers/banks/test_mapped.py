@@ -68,11 +68,11 @@ def test_no_prefix_and_no_file_without_a_line_passes(tmp_path: Path) -> None:
     content, part = FILE.read_bytes(), tmp_path / "part.csv"
     for cut in range(len(content)):
         part.write_bytes(content[:cut])
-        refused(read, part, OPTIONS)
+        assert refused(read, part, OPTIONS).hint, f"cut at byte {cut}"
     lines = content.splitlines(keepends=True)
     for number in range(len(lines)):
         part.write_bytes(b"".join(lines[:number] + lines[number + 1 :]))
-        refused(read, part, OPTIONS)
+        assert refused(read, part, OPTIONS).hint, f"without line {number + 1}"
 
 
 def test_without_balances_lines_are_read_and_no_balance_told(tmp_path: Path) -> None:

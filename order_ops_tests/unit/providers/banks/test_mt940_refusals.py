@@ -80,7 +80,7 @@ def test_no_prefix_of_a_file_passes_for_a_file(tmp_path: Path, name: str, ends: 
     part = tmp_path / "part.sta"
     for cut in range(end + 1):
         part.write_bytes(content[:cut])
-        refused(read, part)
+        assert refused(read, part).hint, f"cut at byte {cut}"
 
 
 def test_without_dashes_a_cut_is_seen_up_to_the_closing_balance(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_without_dashes_a_cut_is_seen_up_to_the_closing_balance(tmp_path: Path) 
     part = tmp_path / "part.sta"
     for cut in range(len(content)):
         part.write_bytes(content[:cut])
-        refused(read, part)
+        assert refused(read, part).hint, f"cut at byte {cut}"
 
 
 def test_no_line_of_a_file_can_be_left_out_unseen(tmp_path: Path) -> None:

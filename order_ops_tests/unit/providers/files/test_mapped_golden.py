@@ -62,7 +62,7 @@ def test_no_prefix_of_the_file_passes_for_a_file(tmp_path: Path) -> None:
     part = tmp_path / "part.csv"
     for cut in range(len(content) - 1):
         part.write_bytes(content[:cut])
-        refused(part, MAPPING)
+        assert refused(part, MAPPING).hint, f"cut at byte {cut}"
 
 
 def test_no_line_of_the_file_can_be_left_out(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_no_line_of_the_file_can_be_left_out(tmp_path: Path) -> None:
     part = tmp_path / "part.csv"
     for number in range(len(lines)):
         part.write_bytes(b"".join(lines[:number] + lines[number + 1 :]))
-        refused(part, MAPPING)
+        assert refused(part, MAPPING).hint, f"without line {number + 1}"
 
 
 def test_no_digit_of_an_amount_can_be_changed(tmp_path: Path) -> None:
@@ -86,4 +86,4 @@ def test_no_digit_of_an_amount_can_be_changed(tmp_path: Path) -> None:
                 digit = next(digit for digit in other[place] if digit in "123456789")
                 other[place] = other[place].replace(digit, str((int(digit) + 1) % 10), 1)
                 part.write_bytes(content.replace(row, ";".join(other)).encode("cp1252"))
-                refused(part, MAPPING)
+                assert refused(part, MAPPING).hint, f"{cells[place]} as {other[place]}"

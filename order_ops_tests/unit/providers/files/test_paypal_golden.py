@@ -128,7 +128,7 @@ def test_no_part_of_a_file_passes_for_the_whole(tmp_path: Path, name: str) -> No
     part = tmp_path / "part.csv"
     for cut in prefixes(content):
         part.write_bytes(cut)
-        refused(name, part)
+        assert refused(name, part).hint, f"cut at byte {len(cut)}"
 
 
 @pytest.mark.parametrize("name", NAMES)
