@@ -21,9 +21,12 @@ from benchmarks.harness import PEER_PYTHON
 
 HERE = Path(__file__).resolve().parent
 FILE = HERE / "RESULTS.md"
-ORDER = ("intake", "apply", "latency", "backlog", "runtime", "idle")
-OURS = ("order-ops", "pika", "psycopg", "orjson", "pydantic", "dagster")
-THEIRS = ("faststream", "celery", "aio-pika", "uvloop", "asyncpg", "procrastinate", "pgqueuer")
+ORDER = ("intake", "apply", "reconcile", "latency", "backlog", "runtime", "idle")
+OURS = ("order-ops", "pika", "psycopg", "orjson", "pydantic", "polars", "dagster")
+THEIRS = (
+    "faststream", "celery", "aio-pika", "uvloop", "asyncpg", "procrastinate", "pgqueuer",
+    "duckdb", "datacompy", "pandas", "polars", "splink", "recordlinkage",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
