@@ -14,11 +14,11 @@ UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-annotate --no-header --python-version 3.11
 
-.PHONY: help install demo up test faults soak bench check format lock clean
+.PHONY: help install demo up test test-spark faults soak bench check format lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
-		do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
+		do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 install: $(STAMP) ## prepare .venv, run nothing
 
@@ -46,6 +46,12 @@ test: install ## the whole suite on real servers; installs RabbitMQ if it may
 BROKER := 3
 MINUTES := 10
 
+test-spark: install ## the reconciliation on PySpark, where there is a Java runtime
+	@command -v java >/dev/null || { echo "error: no Java runtime: install one (openjdk 17 or later), then run make test-spark" >&2; exit 1; }
+	@$(UV_INSTALL) --require-hashes -r requirements-spark.lock || \
+		$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	$(BIN)/python -m pytest -W default order_ops_tests/spark
+
 faults: install ## break everything on purpose: SEED=n to repeat, BROKER=4 for RabbitMQ 4
 	@$(BIN)/python -m order_ops.devstack.ensure
 	$(BIN)/python -m pytest -n 2 order_ops_tests/faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
@@ -57,7 +63,7 @@ soak: install ## faults at random under load: MINUTES=n, SEED=n, BROKER=4
 
 bench: install $(PEERS)/.installed ## measure order_ops beside its peers; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m order_ops.devstack.ensure
-	@for part in intake apply latency backlog runtime idle; do $(BIN)/python benchmarks/$$part.py || exit 1; done
+	@for part in intake apply reconcile latency backlog runtime idle; do $(BIN)/python benchmarks/$$part.py || exit 1; done
 
 # The peers are no dependencies of order_ops: an environment of their own.
 $(PEERS)/.installed: $(STAMP) requirements-bench.lock
@@ -83,6 +89,7 @@ format: install ## let ruff format and fix
 lock: install ## make the lock files again; UPGRADE=--upgrade for newer versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev --no-strip-extras -o requirements.lock
 	$(COMPILE) $(UPGRADE) --group bench -o requirements-bench.lock
+	echo pyspark | $(COMPILE) $(UPGRADE) - --constraints requirements.lock -o requirements-spark.lock
 	echo uv | $(COMPILE) $(UPGRADE) - -o requirements-uv.lock
 
 clean: ## remove .venv, caches and the embedded data

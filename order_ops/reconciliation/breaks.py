@@ -13,11 +13,13 @@ from narwhals.typing import FrameT
 
 from order_ops.reconciliation.classes import CLASSES, CLEAN, PENDING, RANK, ranked
 from order_ops.reconciliation.closing import Closing, Side
-from order_ops.reconciliation.frames import ENTRY, eager
-from order_ops.reconciliation.linking import THEIRS
+from order_ops.reconciliation.crowds import THEIRS
+from order_ops.reconciliation.frames import ENTRY, Frame, eager
 from order_ops.reconciliation.matching import Matching
+from order_ops.reconciliation.result import LEG
 
 FINDING = (
+    "leg",
     "side",
     "entry_id",
     "rank",
@@ -44,6 +46,8 @@ stake, >= 0. grace_days: business days that it waits for a counterpart, 0 where 
 none. entries: how many entries it stands for.
 """
 
+_OF_PAYMENT = FINDING[1:]
+_NUMBERS = ["rank", "grace_days", "amount_minor", "difference_minor", "stake_minor", "entries"]
 _ZERO = nw.lit(0, nw.Int64)
 _NO_RULE = nw.lit(None, dtype=nw.String)
 _AMOUNT = ("currency_mismatch", "recorded_not_paid", "status_stuck")
@@ -67,7 +71,7 @@ def findings(
     unfinished = matching.internal_left.filter(
         nw.col("status") == "pending", nw.col("day") <= nw.lit(stuck)
     )
-    return nw.concat(
+    found = nw.concat(
         [
             _of_pair(broken, "internal", closing),
             _of_pair(broken, "provider", closing),
@@ -77,10 +81,16 @@ def findings(
             _lonely(unfinished, "internal", ranked("status_stuck"), _ZERO),
         ]
     )
+    return found.with_columns(leg=nw.lit(LEG)).select(FINDING)
+
+
+def typed(found: Frame) -> Frame:
+    """Return findings with whole numbers where an engine has made others of them."""
+    return found.with_columns(nw.col(_NUMBERS).cast(nw.Int64))
 
 
 def group(found: FrameT) -> FrameT:
-    """Return one row per (key, currency): the first class that fits, and the sums."""
+    """Return one row per (leg, key, currency): the first class that fits, and the sums."""
     ours, same = nw.col("side") == "internal", nw.col("entry_currency") == nw.col("currency")
     theirs_only = nw.when(~ours)
     parts = found.with_columns(
@@ -91,7 +101,7 @@ def group(found: FrameT) -> FrameT:
         theirs_stake=theirs_only.then(nw.col("stake_minor")).otherwise(_ZERO),
         theirs_currency=theirs_only.then(nw.col("entry_currency")),
     )
-    grouped = parts.group_by("key", "currency").agg(
+    grouped = parts.group_by("leg", "key", "currency").agg(
         nw.col("rank", "kind", "rule", "order_ref", "provider_ref").min(),
         nw.col("order_state", "theirs_currency").min(),
         nw.col("ours_minor", "theirs_minor", "ours_stake", "theirs_stake").sum(),
@@ -157,7 +167,7 @@ def _of_pair(broken: FrameT, side: Side, closing: Closing) -> FrameT:
         difference_minor=-nw.col("effective_minor") if ours else nw.col("their_effective"),
         stake_minor=stake if ours else _ZERO,
         entries=nw.col("entries" + own),
-    ).select(FINDING)
+    ).select(_OF_PAYMENT)
 
 
 def _is_one_of(rank: nw.Expr, names: tuple[str, ...]) -> nw.Expr:
@@ -178,7 +188,7 @@ def _of_aside(aside: FrameT) -> FrameT:
         grace_days=_ZERO,
         difference_minor=nw.when(ours).then(-effective).otherwise(effective),
         stake_minor=nw.col("amount_minor").abs(),
-    ).select(FINDING)
+    ).select(_OF_PAYMENT)
 
 
 def _of_lonely(left: FrameT, side: Side, closing: Closing, repeats: Repeats) -> FrameT:
@@ -221,4 +231,4 @@ def _lonely(left: FrameT, side: Side, rank: nw.Expr, grace: nw.Expr) -> FrameT:
         entry_currency=nw.col("currency"),
         difference_minor=nw.col("effective_minor") * sign,
         stake_minor=nw.col("amount_minor").abs(),
-    ).select(FINDING)
+    ).select(_OF_PAYMENT)

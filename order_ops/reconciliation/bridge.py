@@ -4,7 +4,7 @@ The two totals are summed from the input, the lines between them from the result
 other than 0 means that an entry was lost or counted twice on the way, whatever the matching says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ LINES = (
     "internal_total",
     "opening_carry_forward",
     *CLASSES,
+    "accepted",
+    "closed",
     "pending_internal",
     "pending_provider",
     "tolerated",
@@ -24,7 +26,12 @@ LINES = (
     "provider_total",
     "residual",
 )
-"""Lines in the order of the bridge; a class stands in it only where it has a break."""
+"""Lines in the order of the bridge; a class stands in it only where it has a break.
+
+accepted: let be by a person, and carried for a while. closed: let be, and not carried any further.
+"""
+
+_WHERE_FOUND = {*CLASSES, "accepted", "closed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,10 @@ def minus(ours: Frame, theirs: Frame) -> dict[str, Sum]:
 
 
 def between(members: Frame) -> dict[str, dict[str, Sum]]:
-    """Sum the findings of breaks by line and currency; pending ones by side."""
+    """Sum the findings of breaks by line and currency; pending ones by side.
+
+    What a person let be has its `line`.
+    """
     pending = nw.col("status") == "pending"
     side = nw.col("side") == "internal"
     line = (
@@ -74,6 +84,8 @@ def between(members: Frame) -> dict[str, dict[str, Sum]]:
         .then(nw.lit("pending_internal"))
         .when(pending)
         .then(nw.lit("pending_provider"))
+        .when(nw.col("line") != "")
+        .then(nw.col("line"))
         .otherwise(nw.col("class"))
     )
     grouped = (
@@ -114,6 +126,23 @@ def exchanged(judged: Frame) -> dict[str, Sum]:
     }
 
 
+def listed(names: Sequence[str], lines: Mapping[str, Sums], after: int) -> list[dict[str, Any]]:
+    """Return the rows of the bridge of another leg, by `names`, with positions `after` on."""
+    codes = sorted({code for by_currency in lines.values() for code in by_currency})
+    return [
+        {
+            "currency": code,
+            "position": after + position,
+            "line": line,
+            "amount_minor": lines[line].get(code, Sum()).amount_minor,
+            "count": lines[line].get(code, Sum()).count,
+        }
+        for code in codes
+        for position, line in enumerate(names, start=1)
+        if line in lines
+    ]
+
+
 def build(lines: Mapping[str, Sums]) -> list[dict[str, Any]]:
     """Return the rows of the bridge: currency, position, line, amount_minor, count.
 
@@ -138,5 +167,5 @@ def _rows(code: str, lines: Mapping[str, Sums]) -> list[dict[str, Any]]:
             "count": amounts[line].count,
         }
         for position, line in enumerate(LINES, start=1)
-        if line not in CLASSES or amounts[line].count
+        if line not in _WHERE_FOUND or amounts[line].count
     ]

@@ -23,6 +23,10 @@ class BusinessDays:
         mask = [name not in calendar.days_off for name in _WEEK]
         self._calendar = np.busdaycalendar(mask, list(calendar.holidays))
 
+    def has(self, day: date) -> bool:
+        """Whether a day is a business day."""
+        return bool(np.is_busday(day, busdaycal=self._calendar))
+
     def after(self, day: date, count: int) -> date:
         """Return the business day `count` after a day; of 0 the day itself, whatever it is.
 
@@ -39,6 +43,11 @@ class BusinessDays:
         while self.after(day, count) > closing:
             day -= timedelta(days=1)
         return day
+
+    def passed(self, first: date, last: date) -> int:
+        """Return how many business days lie between two days, the last one counted."""
+        one = timedelta(days=1)
+        return int(np.busday_count(first + one, last + one, busdaycal=self._calendar))
 
     def due(self, days: Iterable[date], count: int) -> dict[date, date]:
         """Return, of each day, the business day `count` after it."""

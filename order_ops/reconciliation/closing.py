@@ -1,7 +1,7 @@
 """The day that is being closed, and what its rules make of the days before it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -25,6 +25,10 @@ class Closing:
     def of(cls, day: date, rules: Rules, provider: str) -> "Closing":
         """Of a day, under the rules for a provider."""
         return cls(day, rules.of(provider), BusinessDays(rules.calendar))
+
+    def without_payouts(self) -> "Closing":
+        """Return it with payouts not looked at."""
+        return replace(self, rules=self.rules.model_copy(update={"settlement_days": None}))
 
     def grace(self, side: Side) -> nw.Expr:
         """Return how many business days an entry of a side waits, as an expression."""

@@ -12,10 +12,13 @@ from typing import Any, Generic
 import narwhals as nw
 from narwhals.typing import FrameT, IntoFrame
 
+from order_ops.reconciliation import bank as banking
+from order_ops.reconciliation import bank_bridge, forced, payouts, proposals, tables
 from order_ops.reconciliation import bridge as bridging
-from order_ops.reconciliation import proposals, tables
-from order_ops.reconciliation.breaks import Repeats, findings
+from order_ops.reconciliation.bank import BankSide
+from order_ops.reconciliation.breaks import Repeats, findings, typed
 from order_ops.reconciliation.closing import Closing
+from order_ops.reconciliation.decided import Decisions, decide, stated
 from order_ops.reconciliation.frames import (
     Frame,
     computed,
@@ -24,10 +27,12 @@ from order_ops.reconciliation.frames import (
     provider_entries,
     refuse_duplicate_ids,
 )
+from order_ops.reconciliation.incomplete import Gap
 from order_ops.reconciliation.judging import judge_pairs
 from order_ops.reconciliation.matching import Matching, match
+from order_ops.reconciliation.payouts import settle
 from order_ops.reconciliation.proposals import Proposal
-from order_ops.reconciliation.result import BRIDGE, OUTSIDE, Reconciliation, Verdict
+from order_ops.reconciliation.result import BRIDGE, LEG, OUTSIDE, Reconciliation, Verdict
 from order_ops.reconciliation.rules import Rules
 
 
@@ -41,6 +46,9 @@ class Day:
         provider: names the rules' section.
         rules: see `rules.load_rules`.
         incomplete: why the input is known to lack something; with any reason no verdict is given.
+        names_payouts: the provider's lines say which payout they are in; where they do not, payouts
+            are not looked at.
+        gaps: what it lacks, by name: the same, and each is a break as well.
     """
 
     closing: date
@@ -49,6 +57,13 @@ class Day:
     rules: Rules
     provider: str = "stripe"
     incomplete: Sequence[str] = ()
+    names_payouts: bool = True
+    gaps: Sequence[Gap] = ()
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Why no verdict is given; empty: one is."""
+        return (*self.incomplete, *(gap.told for gap in self.gaps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +76,17 @@ class Sides(Generic[FrameT]):
     theirs_before: FrameT
 
 
-def reconcile(
+def reconcile(  # noqa: PLR0913 - one call has everything that a day depends on
     day: Day,
     internal: IntoFrame,
     provider: IntoFrame,
     carried_internal: IntoFrame | None = None,
     carried_provider: IntoFrame | None = None,
+    carried_settlement: IntoFrame | None = None,
     repeats: Repeats = lambda *_: (),
+    *,
+    bank: BankSide | None = None,
+    decisions: Decisions | None = None,
 ) -> Reconciliation:
     """Reconcile the entries of the day being closed, and those that earlier days carried forward.
 
@@ -77,65 +96,104 @@ def reconcile(
         provider: the provider's lines of the day, columns `frames.PROVIDER`.
         carried_internal: our entries that an earlier `carry_out` named.
         carried_provider: the provider's lines that an earlier `carry_out` named.
+        carried_settlement: those of any kind that it named as not yet paid out.
         repeats: tells which entries an earlier day has matched already, under another id.
+        bank: lines of the bank; None where it is not known, and no payout is looked for in it.
+        decisions: what people have decided that holds on the day.
 
     Raises:
-        FrameError: a column is missing, mistyped or empty, or an entry id stands twice on a side.
+        FrameError: a column is missing, mistyped or empty, an entry id stands twice on a side, or
+            a decision is of a later day.
     """
     sides = _sides(internal, provider, carried_internal, carried_provider)
     closing = Closing.of(day.closing, day.rules, day.provider)
+    if not day.names_payouts:
+        closing = closing.without_payouts()
     matching = match(
         nw.concat([sides.ours_before, sides.ours]),
         nw.concat([sides.theirs_before, sides.theirs]),
         closing.rules,
+        decisions.forced if decisions else (),
     )
     judged = computed(judge_pairs(matching.pairs, closing))
-    found = eager(findings(matching, judged, closing, repeats))
+    found = typed(eager(findings(matching, judged, closing, repeats)))
+    settled = settle(provider, carried_settlement, closing)
+    banked = banking.find_payouts(provider, bank, closing)
     outside = tables.outside(provider)
-    return _result(day, sides, _Judged(closing, matching, judged, found), outside)
+    entries = {
+        "internal": (internal, carried_internal),
+        "provider": (provider, carried_provider, carried_settlement),
+        banking.PAYOUTS: (provider, bank.carried_payouts if bank else None),
+        banking.LINES_OF_BANK: (bank.lines, bank.carried) if bank else (),
+    }
+    known = _Judged(closing, matching, judged, found, settled, banked, entries)
+    return _result(day, sides, known, outside, decisions)
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What was linked, what that comes to, and what is wrong."""
+    """What was linked, what that comes to, and what is wrong in each leg."""
 
     closing: Closing
     matching: Matching[Frame]
     pairs: Frame
     found: Frame
+    settled: payouts.Settled
+    banked: banking.Banked
+    entries: Mapping[str, Sequence[IntoFrame | None]]
 
 
 def _result(
-    day: Day, sides: Sides[Frame], judged: _Judged, outside: list[dict[str, Any]]
+    day: Day,
+    sides: Sides[Frame],
+    judged: _Judged,
+    outside: list[dict[str, Any]],
+    decisions: Decisions | None,
 ) -> Reconciliation:
     """The tables and figures of a result."""
-    found, matching, backend = judged.found, judged.matching, judged.found.implementation
+    found = nw.concat([judged.found, judged.settled.found, judged.banked.found])
+    matching, backend = judged.matching, found.implementation
+    parts, key = eager(matching.parts), ["leg", "key", "currency"]
     breaks = tables.breaks(found, judged.closing, day.tenant, day.account)
-    members = found.join(
-        breaks.select("break_id", "key", "currency", "class", "status"), on=["key", "currency"]
-    )
-    bridge = _bridge(sides, judged.pairs, members)
-    residual = {row["currency"]: row["amount_minor"] for row in bridge if row["line"] == "residual"}
-    parts, matches = eager(matching.parts), tables.matches(judged.pairs)
+    break_members = tables.break_members(found.join(breaks.select("break_id", *key), on=key), parts)
+    told = stated(break_members, judged.entries)
+    decided = decide(breaks, told, decisions, judged.closing)
+    closed = break_members.join(decided.closed, on="break_id")
+    settled = payouts.close(judged.settled, closed)
+    banked = banking.close(judged.banked, closed)
+    breaks = tables.with_gaps(decided.breaks, day.gaps, judged.closing, day.tenant, day.account)
+    members = found.join(decided.status, on=key)
+    bridge = _bridge(sides, judged.pairs, members.filter(nw.col("leg") == LEG))
+    start = len(bridging.LINES)
+    paid_out = bridging.listed(payouts.LINES, settled.bridge, start)
+    in_bank = bridging.listed(bank_bridge.LINES, banked.bridge, start + len(payouts.LINES))
+    residual = _residuals([*bridge, *paid_out, *in_bank])
+    matches = forced.worded(tables.matches(judged.pairs), decisions.forced if decisions else ())
     proposed, proposal_members = proposals.frames(_proposed(matching, judged.closing), backend)
     gross, net = tables.drift(members)
-    carried = tables.carry_out(found, judged.pairs, matching, judged.closing)
+    carried_on = judged.found.join(decided.closed, on=key, how="anti")
+    carried = tables.carry_out(carried_on, judged.pairs, matching, judged.closing)
     return Reconciliation(
-        verdict=_verdict(breaks, residual, day.incomplete),
+        verdict=_verdict(breaks, residual, day.lacking),
         matched=len(matches),
         matches=matches.drop("internal_id", "provider_id").to_native(),
         match_members=tables.match_members(matches, parts).to_native(),
         breaks=breaks.to_native(),
-        break_members=tables.break_members(members, parts).to_native(),
+        break_members=break_members.to_native(),
+        told_members=told.to_native(),
         proposals=proposed,
         proposal_members=proposal_members,
         bridge=nw.from_dicts(bridge, BRIDGE, backend=backend).to_native(),
+        payouts=nw.from_dicts(paid_out, BRIDGE, backend=backend).to_native(),
+        bank=nw.from_dicts(in_bank, BRIDGE, backend=backend).to_native(),
         outside=nw.from_dicts(outside, OUTSIDE, backend=backend).to_native(),
-        carry_out=carried.to_native(),
+        carry_out=nw.concat(
+            [carried, *(leg.left.select(carried.columns) for leg in (settled, banked))]
+        ).to_native(),
         residual_minor=residual,
         gross_drift_minor=gross,
         net_drift_minor=net,
-        incomplete=tuple(day.incomplete),
+        incomplete=day.lacking,
         rules_hash=day.rules.rules_hash,
     )
 
@@ -177,10 +235,20 @@ def _bridge(sides: Sides[Frame], judged: Frame, members: Frame) -> list[dict[str
     )
 
 
+def _residuals(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """What remains by currency, in any bridge: two that cancel out are still something."""
+    residual: dict[str, int] = {}
+    for row in rows:
+        if row["line"] in {"residual", "payout_residual", "bank_residual"}:
+            code = row["currency"]
+            residual[code] = residual.get(code) or row["amount_minor"]
+    return residual
+
+
 def _verdict(breaks: Frame, residual: Mapping[str, int], incomplete: Sequence[str]) -> Verdict:
     statuses = set(breaks["status"].to_list())
     if incomplete or any(residual.values()):
         return "INCOMPLETE"
     if "break" in statuses:
         return "BREAKS"
-    return "RECONCILED_WITH_PENDING" if statuses else "RECONCILED"
+    return "RECONCILED_WITH_PENDING" if "pending" in statuses else "RECONCILED"

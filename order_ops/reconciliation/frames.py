@@ -10,6 +10,8 @@ from typing import Any
 import narwhals as nw
 from narwhals.typing import FrameT, IntoFrame
 
+from order_ops.reconciliation.engines import materialized
+
 Frame = nw.DataFrame[Any]
 """A narwhals frame; a lazy one does as well wherever the result is not looked into."""
 
@@ -46,11 +48,27 @@ PROVIDER: Mapping[str, Any] = {
     "net_minor": nw.Int64(),
     "settlement_currency": nw.String(),
     "payout_id": nw.String(),
+    "available_on": nw.Date(),
 }
 """The provider's lines: columns, kinds and statuses as in its files.
 
 amount_minor is in `currency`, which the customer paid; settled_minor, fee_minor and net_minor are
-in settlement_currency, that of the account's balance.
+in settlement_currency, that of the account's balance. available_on: when the money of the line can
+be paid out, of a payout when it arrives; null where files do not say.
+"""
+
+BANK: Mapping[str, Any] = {
+    "entry_id": nw.String(),
+    "amount_minor": nw.Int64(),
+    "currency": nw.String(),
+    "reference": nw.String(),
+    "remittance": nw.String(),
+    "known": nw.Boolean(),
+    "day": nw.Date(),
+}
+"""Lines of the bank: day is the bank's booking day, amount_minor negative when money left us.
+
+known: whether the counterparty is the provider. reference, remittance: nullable texts.
 """
 
 KINDS = (
@@ -87,7 +105,8 @@ ENTRY = (
 """Columns of both sides while they are matched; those of the other side alone are null or 0.
 
 effective_minor: what counts in a total, 0 while the entry has not succeeded. A reversal is of kind
-charge here, and counted in `reversals`. entries: how many were put together in this row.
+charge here, and counted in `reversals`, as is a refund that comes back. entries: how many were put
+together in this row.
 """
 
 _NEVER_NULL = ("entry_id", "kind", "amount_minor", "currency", "status", "occurred_at", "day")
@@ -119,15 +138,17 @@ def internal_entries(native: IntoFrame) -> Frame:
 def provider_entries(native: IntoFrame) -> Frame:
     """Return the provider's order money lines, checked, with the columns `ENTRY`."""
     reversal = nw.col("kind") == "reversal"
+    # a refund that comes back takes the refund back, as a reversal does a charge
+    returned = (nw.col("kind") == "refund") & (nw.col("amount_minor") > 0)
     return (
-        _checked(native, PROVIDER, _NEVER_NULL_THERE, "provider")
+        provider_lines(native)
         .filter(nw.col("kind").is_in(ORDER_MONEY))
         .with_columns(
             kind=nw.when(reversal).then(nw.lit("charge")).otherwise(nw.col("kind")),
             effective_minor=_effective(),
             order_state=_NO_TEXT,
             ceiling_minor=_NONE,
-            reversals=nw.when(reversal).then(_ONE).otherwise(_NONE),
+            reversals=nw.when(reversal | returned).then(_ONE).otherwise(_NONE),
             entries=_ONE,
         )
         .select(ENTRY)
@@ -139,10 +160,22 @@ def _effective() -> nw.Expr:
     return nw.when(succeeded).then(nw.col("amount_minor")).otherwise(_NONE)
 
 
+def provider_lines(native: IntoFrame) -> Frame:
+    """Return the provider's lines of every kind, checked, with all their columns."""
+    return _checked(native, PROVIDER, _NEVER_NULL_THERE, "provider")
+
+
+def bank_lines(native: IntoFrame) -> Frame:
+    """Return the lines of the bank, checked."""
+    never_null = [name for name in BANK if name not in {"reference", "remittance"}]
+    return _of_contract(native, BANK, never_null, "bank").select(list(BANK))
+
+
 def refuse_duplicate_ids(frame: FrameT, side: str) -> None:
     """Raise a `FrameError` when an entry id stands twice on one side."""
     counts = eager(frame.select(rows=nw.len(), ids=nw.col("entry_id").n_unique()))
-    if counts.item(0, "rows") == counts.item(0, "ids"):
+    # of nothing, some engines count nothing and others null
+    if counts.item(0, "rows") == (counts.item(0, "ids") or 0):
         return
     again = frame.group_by("entry_id").agg(rows=nw.len()).filter(nw.col("rows") > 1)
     first = eager(again.select(nw.col("entry_id").min())).item(0, "entry_id")
@@ -150,22 +183,27 @@ def refuse_duplicate_ids(frame: FrameT, side: str) -> None:
 
 
 def eager(frame: Frame | nw.LazyFrame[Any]) -> Frame:
-    """Return the frame computed, whether it was lazy or not."""
-    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    """Return the frame computed, as a Polars frame whatever engine has made it."""
+    if isinstance(frame, nw.LazyFrame):
+        return frame.collect("polars")
+    if frame.implementation.is_polars():
+        return frame
+    return nw.from_native(frame.to_polars(), eager_only=True)
 
 
 def computed(frame: FrameT) -> FrameT:
-    """Return a lazy frame with its work done, still lazy.
+    """Return a lazy frame with its work done, still lazy and in the hands of its engine.
 
     Each step uses what the one before left several times over; a plan that is never computed in
     between doubles at each step, and takes minutes for a hundred rows.
     """
-    return frame.collect().lazy() if isinstance(frame, nw.LazyFrame) else frame
+    return materialized(frame) if isinstance(frame, nw.LazyFrame) else frame
 
 
-def _checked(
+def _of_contract(
     native: IntoFrame, contract: Mapping[str, Any], never_null: Sequence[str], side: str
 ) -> Frame:
+    """A frame with the columns of the contract, none of them empty that must not be."""
     frame: Frame = nw.from_native(native)
     schema = frame.collect_schema()
     for name, dtype in contract.items():
@@ -177,15 +215,22 @@ def _checked(
     for name in never_null:
         if nulls.item(0, name):
             raise FrameError(f"{side} entries: column {name} has empty cells")
+    # Arrow has two types of text, and refuses to stack the one of a file on the one of a literal.
+    texts = [name for name, dtype in contract.items() if dtype == nw.String()]
+    return frame.with_columns(nw.col(texts).cast(nw.String()))
+
+
+def _checked(
+    native: IntoFrame, contract: Mapping[str, Any], never_null: Sequence[str], side: str
+) -> Frame:
+    frame = _of_contract(native, contract, never_null, side)
     for name, known in (("kind", KINDS), ("status", STATUSES)):
         odd = sorted(eager(frame.filter(~nw.col(name).is_in(known)).select(name))[name].unique())
         if odd:
             told = f"{side} entries: column {name} holds {odd[0]!r}, not one of {', '.join(known)}"
             raise FrameError(told)
-    # Arrow has two types of text, and refuses to stack the one of a file on the one of a literal.
-    texts = [name for name, dtype in contract.items() if dtype == nw.String()]
     # A blank reference must not link everything that has none.
-    return frame.with_columns(nw.col(texts).cast(nw.String())).with_columns(
+    return frame.with_columns(
         nw.when(nw.col(name) != "").then(nw.col(name)).alias(name)
         for name in ("provider_ref", "order_ref")
     )

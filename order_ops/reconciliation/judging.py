@@ -14,11 +14,10 @@ from order_ops.domain.money import minor_exponent
 from order_ops.reconciliation.calendars import last_fitting
 from order_ops.reconciliation.classes import CLEAN, PENDING, RANK, ranked
 from order_ops.reconciliation.closing import Closing
-from order_ops.reconciliation.linking import THEIRS
+from order_ops.reconciliation.crowds import STOPPED, THEIRS
 from order_ops.reconciliation.rules import Fee, Rate
 
 _PPM = 1_000_000
-_STOPPED = ("CANCELLED", "EXPIRED")
 _CLEAN = nw.lit(CLEAN, nw.Int64)
 
 
@@ -51,7 +50,7 @@ def _rank(closing: Closing) -> nw.Expr:
     listed = nw.col("status" + THEIRS) == "succeeded"
     captured = listed & ~(taken_back & (nw.col("their_effective") == 0))
     differs = (nw.col("currency") != nw.col("currency" + THEIRS)) & ~nw.col("exchanged")
-    stopped = charge & nw.col("order_state").is_in(_STOPPED).fill_null(value=False)
+    stopped = charge & nw.col("order_state").is_in(STOPPED).fill_null(value=False)
     tolerated = [nw.lit(item.tolerance_minor, nw.Int64) for item in rules.amounts]
     tolerance = last_fitting(rules.amounts, tolerated, nw.lit(0, nw.Int64))
     above = (nw.col("amount_minor").abs() > nw.col("ceiling_minor")).fill_null(value=False)
@@ -101,12 +100,22 @@ def _fees(fees: tuple[Fee, ...], charge: nw.Expr) -> list[tuple[nw.Expr, nw.Expr
     amount = nw.col("settled_minor" + THEIRS).abs()
     whole = amount // _PPM
     rest = amount - whole * _PPM
+    actual = nw.col("fee_minor" + THEIRS)
+    captures = nw.col("entries" + THEIRS) - nw.col("reversals" + THEIRS)
     off = []
     for fee in fees:
         ppm = int(fee.percent * 10_000)
-        contracted = whole * ppm + (rest * ppm + _PPM // 2) // _PPM + fee.fixed_minor
-        apart = (nw.col("fee_minor" + THEIRS) - contracted).abs()
-        off.append(apart > fee.tolerance_minor)
+        by_percent = whole * ppm + (rest * ppm + _PPM // 2) // _PPM
+        # of what was captured in parts, some providers take the fixed part once, others with each
+        off.append(
+            nw.all_horizontal(
+                *(
+                    (actual - by_percent - times * fee.fixed_minor).abs() > fee.tolerance_minor
+                    for times in (nw.lit(1, nw.Int64), captures)
+                ),
+                ignore_nulls=False,
+            )
+        )
     varies = last_fitting(
         fees, off, nw.lit(value=False), suffix=THEIRS, currency="settlement_currency"
     )

@@ -1,52 +1,19 @@
 """Linking what is alone: one entry of ours and one line of the provider under a key.
 
-What a key is belongs in `matching`; here are the join, what it leaves, and what is made of a crowd:
-entries that share a key with the other side and are not one to one. Only what lazy frames can do
-too is used, so that the same functions run on other engines.
+What a key is belongs in `matching`, what is made of a crowd in `crowds`; here are the join, what it
+leaves, and the telling apart by amounts. Only what lazy frames can do too is used, so that the same
+functions run on other engines.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, Literal
+from dataclasses import dataclass, replace
+from typing import Generic
 
 import narwhals as nw
 from narwhals.typing import FrameT
 
-from order_ops.reconciliation.classes import RANK, ranked
+from order_ops.reconciliation.classes import ranked
+from order_ops.reconciliation.crowds import THEIRS, Side, Step, crowds_of, put_aside, sorted_out
 from order_ops.reconciliation.frames import ENTRY, computed, eager
-
-THEIRS = "_provider"
-"""Suffix of the provider's columns in a pair."""
-
-GROUPED = -1
-"""Rank of a crowd that is one event in several entries, and no break."""
-
-MANY = -2
-"""Rank of a crowd with several entries on both sides, which their amounts may tell apart."""
-
-_FREE = 0
-_SUMMED = ("amount_minor", "effective_minor", "settled_minor", "fee_minor", "reversals", "entries")
-
-Side = Literal["internal", "provider"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One way to link: the rule it counts as, its key, and what becomes of a crowd.
-
-    The first column of the key is the reference, the only one that may be null.
-
-    Attributes:
-        twins: several entries of one amount, against one of it, are one event told again.
-        groups: several entries against one, which add up to it, are one event in parts.
-        doubts: a crowd that is neither is ambiguous; else it is left to the next step.
-    """
-
-    rule: str
-    key: tuple[str, ...]
-    twins: bool = False
-    groups: bool = False
-    doubts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +22,8 @@ class Linked(Generic[FrameT]):
 
     Attributes:
         pairs: `ENTRY` of ours, the same with `_provider` of theirs, and rule.
-        aside: duplicates and ambiguous entries, of both sides: `ENTRY`, side, rank, key.
-        parts: entries that stand in a pair as part of another one: side, head, entry_id.
+        aside: duplicates and ambiguous entries, of both sides: `ENTRY`, rank, side, key.
+        parts: entries that stand in a pair as part of another one: head, entry_id, side.
         internal_left, provider_left: `ENTRY`, not linked.
     """
 
@@ -70,26 +37,54 @@ class Linked(Generic[FrameT]):
 def link(step: Step, internal: FrameT, provider: FrameT) -> Linked[FrameT]:
     """Link what is alone, sort out what is crowded, and link what that leaves alone."""
     alone = pair(step, internal, provider)
-    crowds = computed(_crowds(step, alone.internal_left, alone.provider_left))
-    ours = _sorted_out(step, alone.internal_left, crowds, "internal")
-    theirs = _sorted_out(step, alone.provider_left, crowds, "provider")
-    linked = [alone]
-    aside = [ours.aside, theirs.aside]
-    left = alone
-    if not is_empty(crowds):
-        left = pair(step, ours.left, theirs.left)
-        linked.append(left)
-    if not is_empty(ours.many):
-        told_apart = pair(Step(step.rule, (*step.key, "amount_minor")), ours.many, theirs.many)
-        linked.append(told_apart)
-        aside.append(_doubtful(step, told_apart.internal_left, "internal"))
-        aside.append(_doubtful(step, told_apart.provider_left, "provider"))
-    return Linked(
-        pairs=nw.concat([part.pairs for part in linked]),
-        aside=nw.concat(aside),
+    crowds = computed(crowds_of(step, alone.internal_left, alone.provider_left))
+    ours = sorted_out(step, alone.internal_left, crowds, "internal")
+    theirs = sorted_out(step, alone.provider_left, crowds, "provider")
+    left = alone if is_empty(crowds) else pair(step, ours.left, theirs.left)
+    found = Linked(
+        pairs=alone.pairs if left is alone else nw.concat([alone.pairs, left.pairs]),
+        aside=nw.concat([ours.aside, theirs.aside]),
         parts=nw.concat([ours.parts, theirs.parts]),
         internal_left=left.internal_left,
         provider_left=left.provider_left,
+    )
+    if is_empty(ours.many):
+        return found
+    return _joined(found, _told_apart(step, ours.many, theirs.many))
+
+
+def _told_apart(step: Step, internal: FrameT, provider: FrameT) -> Linked[FrameT]:
+    """Link what has the same amount; what then remains on both sides is ambiguous."""
+    finer = replace(step, key=(*step.key, "amount_minor"), groups=False)
+    linked = link(finer, internal, provider)
+    key = list(step.key)
+    open_keys = computed(
+        linked.internal_left.select(key)
+        .join(linked.provider_left.select(key), on=key, how="inner")
+        .unique()
+    )
+
+    def doubtful(left: FrameT, side: Side) -> FrameT:
+        of_both = left.join(open_keys, on=key, how="semi")
+        return put_aside(of_both, step, side, ranked("ambiguous"))
+
+    of_ours = doubtful(linked.internal_left, "internal")
+    of_theirs = doubtful(linked.provider_left, "provider")
+    return replace(
+        linked,
+        aside=nw.concat([linked.aside, of_ours, of_theirs]),
+        internal_left=linked.internal_left.join(open_keys, on=key, how="anti"),
+        provider_left=linked.provider_left.join(open_keys, on=key, how="anti"),
+    )
+
+
+def _joined(one: Linked[FrameT], other: Linked[FrameT]) -> Linked[FrameT]:
+    return Linked(
+        pairs=nw.concat([one.pairs, other.pairs]),
+        aside=nw.concat([one.aside, other.aside]),
+        parts=nw.concat([one.parts, other.parts]),
+        internal_left=nw.concat([one.internal_left, other.internal_left]),
+        provider_left=nw.concat([one.provider_left, other.provider_left]),
     )
 
 
@@ -130,112 +125,6 @@ def pair(step: Step, internal: FrameT, provider: FrameT) -> Paired[FrameT]:
 def _marked(frame: FrameT, step: Step) -> FrameT:
     alone = ~nw.col(step.key[0]).is_null() & (nw.len().over(*step.key) == 1)
     return frame.with_columns(alone=alone)
-
-
-def _crowds(step: Step, internal: FrameT, provider: FrameT) -> FrameT:
-    """Return the keys that both sides know and that are not one to one, with what they are."""
-    both = _facts(step, internal).join(
-        _facts(step, provider), on=list(step.key), how="inner", suffix=THEIRS
-    )
-    one_of_ours, one_of_theirs = nw.col("entries") == 1, nw.col("entries" + THEIRS) == 1
-    # what takes back a charge is part of it by its nature, whatever the sum
-    taken = nw.col("taken" + THEIRS)
-    taken_back = one_of_ours & (taken > 0) & (nw.col("entries" + THEIRS) - taken == 1)
-    found: list[tuple[nw.Expr, nw.Expr]] = []
-    if step.twins:
-        same = (
-            (nw.col("low") == nw.col("high"))
-            & (nw.col("low" + THEIRS) == nw.col("high" + THEIRS))
-            & (nw.col("low") == nw.col("low" + THEIRS))
-            & ~taken_back
-        )
-        found.append((same & one_of_ours, ranked("duplicate_provider")))
-        found.append((same & one_of_theirs, ranked("duplicate_internal")))
-        found.append((~one_of_ours & ~one_of_theirs, nw.lit(MANY, nw.Int64)))
-    if step.groups:
-        adds_up = nw.col("total") == nw.col("total" + THEIRS)
-        in_parts = (adds_up & (one_of_ours | one_of_theirs)) | taken_back
-        found.append((in_parts, nw.lit(GROUPED, nw.Int64)))
-    rank = ranked("ambiguous") if step.doubts else nw.lit(_FREE, nw.Int64)
-    for fits, made in reversed(found):
-        rank = nw.when(fits).then(made).otherwise(rank)
-    return both.select(*step.key, rank=rank).filter(nw.col("rank") != _FREE)
-
-
-def _facts(step: Step, frame: FrameT) -> FrameT:
-    return (
-        frame.filter(~nw.col(step.key[0]).is_null())
-        .with_columns(amount=nw.col("amount_minor"))
-        .group_by(*step.key)
-        .agg(
-            entries=nw.len(),
-            low=nw.col("amount").min(),
-            high=nw.col("amount").max(),
-            total=nw.col("amount").sum(),
-            taken=nw.col("reversals").sum(),
-        )
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Sorted(Generic[FrameT]):
-    left: FrameT
-    many: FrameT
-    aside: FrameT
-    parts: FrameT
-
-
-def _sorted_out(step: Step, frame: FrameT, crowds: FrameT, side: Side) -> _Sorted[FrameT]:
-    """Split into what can be linked, groups put together, and what is ambiguous or a twin."""
-    marked = frame.join(crowds, on=list(step.key), how="left")
-    free = marked.filter(nw.col("rank").is_null()).select(ENTRY)
-    crowd = computed(_with_head(marked.filter(~nw.col("rank").is_null()), step.key))
-    later = nw.col("entry_id") != nw.col("head")
-    aside = (nw.col("rank") == RANK["ambiguous"]) | (
-        (nw.col("rank") == RANK[f"duplicate_{side}"]) & later
-    )
-    members = crowd.filter(nw.col("rank") == GROUPED)
-    kept = crowd.filter(~aside, nw.col("rank") != GROUPED, nw.col("rank") != MANY)
-    return _Sorted(
-        left=computed(nw.concat([free, kept.select(ENTRY), put_together(members)])),
-        many=computed(crowd.filter(nw.col("rank") == MANY).select(ENTRY)),
-        aside=computed(
-            crowd.filter(aside).select(*ENTRY, "rank", side=nw.lit(side), key=nw.col(step.key[0]))
-        ),
-        parts=computed(members.filter(later).select("head", "entry_id", side=nw.lit(side))),
-    )
-
-
-def _doubtful(step: Step, frame: FrameT, side: Side) -> FrameT:
-    return frame.select(
-        *ENTRY, rank=ranked("ambiguous"), side=nw.lit(side), key=nw.col(step.key[0])
-    )
-
-
-def put_together(members: FrameT) -> FrameT:
-    """Return one row per `head`: what the head is, with the sums of its entries.
-
-    The day is the latest member's, since no match is older than what it needs.
-    """
-    sums = members.group_by("head").agg(
-        *(nw.col(name).sum() for name in _SUMMED), nw.col("day").max()
-    )
-    heads = members.filter(nw.col("entry_id") == nw.col("head"))
-    return heads.drop(*_SUMMED, "day").join(sums, on="head", how="inner").select(ENTRY)
-
-
-def _with_head(crowd: FrameT, key: Sequence[str]) -> FrameT:
-    """Name, per key, the entry that counts as the original: the earliest, then the least id.
-
-    What takes a charge back is never it.
-    """
-    whole = nw.col("reversals") == nw.col("reversals").min().over(*key)
-    return (
-        crowd.with_columns(moment=nw.when(whole).then(nw.col("occurred_at")))
-        .with_columns(earliest=nw.col("moment") == nw.col("moment").min().over(*key))
-        .with_columns(candidate=nw.when(nw.col("earliest")).then(nw.col("entry_id")))
-        .with_columns(head=nw.col("candidate").min().over(*key))
-    )
 
 
 def is_empty(frame: FrameT) -> bool:

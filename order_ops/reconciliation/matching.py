@@ -6,14 +6,17 @@ that it would have to guess. How that is done is in `linking`, passes without a 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 import narwhals as nw
 from narwhals.typing import FrameT
 
+from order_ops.reconciliation.crowds import Attempts, Step, attempts
+from order_ops.reconciliation.decided import Forced
+from order_ops.reconciliation.forced import link_forced
 from order_ops.reconciliation.frames import computed
-from order_ops.reconciliation.linking import Linked, Step, is_empty, link
+from order_ops.reconciliation.linking import Linked, is_empty, link
 from order_ops.reconciliation.nearness import nearest
 from order_ops.reconciliation.rules import PassName, ProviderRules
 
@@ -26,11 +29,11 @@ def steps(passes: Sequence[PassName]) -> Iterator[Step]:
         yield Step(name, same, twins=True, groups=groups)
         yield Step(name, ("provider_ref", "kind"))
     if "own_reference" in passes:
-        yield Step("own_reference", ("order_ref", "kind", "currency", "amount_minor"))
+        own, same = "own_reference", ("order_ref", "kind", "currency")
+        yield Step(own, (*same, "amount_minor"))
         if groups:
-            yield Step(
-                "own_reference", ("order_ref", "kind", "currency"), groups=True, doubts=False
-            )
+            yield Step(own, same, groups=True, doubts=False)
+        yield Step(own, ("order_ref", "kind"), doubts=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +51,26 @@ class Matching(Generic[FrameT]):
     provider_left: FrameT
 
 
-def match(internal: FrameT, provider: FrameT, rules: ProviderRules) -> Matching[FrameT]:
-    """Run the passes over entries with the columns `ENTRY`.
+def match(
+    internal: FrameT, provider: FrameT, rules: ProviderRules, forced: Sequence[Forced] = ()
+) -> Matching[FrameT]:
+    """Run the passes over entries with the columns `ENTRY`, after the links that people made.
 
     Within a step what has succeeded comes first: a failed attempt that shares its reference with
     the one that succeeded must not make it ambiguous.
     """
     internal, provider = computed(internal), computed(provider)
     known = internal.filter(~nw.col("provider_ref").is_null()).select("provider_ref")
-    left = _Left.of(internal, provider)
     found = [link(Step("none", ("provider_ref",)), internal.head(0), provider.head(0))]
+    if forced:
+        found.append(link_forced(internal, provider, forced))
+        internal, provider = computed(found[1].internal_left), computed(found[1].provider_left)
+    left = _Left.of(internal, provider)
     for step in steps(rules.passes):
         if step.rule == "own_reference":
             left.bar(known)
         found += left.run(step)
-    linked, near = nw.concat([part.pairs for part in found]), found[0].pairs
+    linked, near = computed(nw.concat([part.pairs for part in found])), found[0].pairs
     if "tolerance" in rules.passes:
         nearby = nearest(left.settled, left.paid, rules.tolerance)
         if rules.tolerance.accept:
@@ -73,10 +81,10 @@ def match(internal: FrameT, provider: FrameT, rules: ProviderRules) -> Matching[
     return Matching(
         pairs=linked,
         near=near,
-        aside=nw.concat([part.aside for part in found]),
-        parts=nw.concat([part.parts for part in found]),
-        internal_left=nw.concat([left.settled, left.unsettled]),
-        provider_left=nw.concat([left.paid, left.unpaid, left.barred]),
+        aside=computed(nw.concat([part.aside for part in found])),
+        parts=computed(nw.concat([part.parts for part in found])),
+        internal_left=computed(nw.concat([left.settled, left.unsettled])),
+        provider_left=computed(nw.concat([left.paid, left.unpaid, left.barred])),
     )
 
 
@@ -111,9 +119,13 @@ class _Left(Generic[FrameT]):
             internal, provider = getattr(self, ours), getattr(self, theirs)
             if is_empty(internal) or is_empty(provider):
                 continue
-            done = link(step, internal, provider)
-            setattr(self, ours, computed(done.internal_left))
-            setattr(self, theirs, computed(done.provider_left))
+            of_ours, of_theirs = _tried(step, ours, internal), _tried(step, theirs, provider)
+            counts = ours == "settled" or theirs == "paid"
+            tried = replace(step, doubts=step.doubts and counts)
+            done = link(tried, of_ours.first, of_theirs.first)
+            left = nw.concat([done.internal_left, of_ours.others])
+            setattr(self, ours, computed(left))
+            setattr(self, theirs, computed(nw.concat([done.provider_left, of_theirs.others])))
             yield done
 
     def bar(self, known: FrameT) -> None:
@@ -127,3 +139,10 @@ class _Left(Generic[FrameT]):
             others = lines.filter(named).join(known, on="provider_ref", how="anti")
             setattr(self, name, computed(nw.concat([lines.filter(~named), others])))
             self.barred = computed(nw.concat([self.barred, ours]))
+
+
+def _tried(step: Step, status: str, entries: FrameT) -> Attempts[FrameT]:
+    """What has succeeded counts one by one, what has not once for all its attempts."""
+    if status in ("settled", "paid"):
+        return Attempts(entries, entries.head(0))
+    return attempts(step, entries)

@@ -11,8 +11,9 @@ from typing import Generic
 import narwhals as nw
 from narwhals.typing import FrameT
 
+from order_ops.reconciliation.crowds import THEIRS
 from order_ops.reconciliation.frames import ENTRY, computed
-from order_ops.reconciliation.linking import THEIRS
+from order_ops.reconciliation.linking import is_empty
 from order_ops.reconciliation.rules import Near
 
 RULE = "tolerance"
@@ -67,20 +68,27 @@ def _candidates(internal: FrameT, provider: FrameT, near: Near) -> FrameT:
         )
         for side in (ours, theirs)
     )
-    found = nw.concat(
-        [
-            ours.with_columns(bucket=nw.col("bucket") + shift).join(
-                theirs, on=list(_ALIKE), how="inner", suffix=THEIRS
-            )
-            for shift in shifts
-        ]
+    found = computed(
+        nw.concat(
+            [
+                ours.with_columns(bucket=nw.col("bucket") + shift).join(
+                    theirs, on=list(_ALIKE), how="inner", suffix=THEIRS
+                )
+                for shift in shifts
+            ]
+        )
     ).with_columns(
         nw.col("currency").alias("currency" + THEIRS), nw.col("kind").alias("kind" + THEIRS)
     )
-    apart = (nw.col("day") - nw.col("day" + THEIRS)).dt.total_minutes().abs()
+    if is_empty(found):
+        return found
+    # moved days, since engines do not agree on what the difference of two is
+    day, other = (nw.col(name).cast(nw.Datetime("us")) for name in ("day", "day" + THEIRS))
+    reach = f"{near.days}d"
     return found.filter(
         (nw.col("amount_minor") - nw.col("amount_minor" + THEIRS)).abs() <= near.amount_minor,
-        apart <= near.days * 24 * 60,
+        day <= other.dt.offset_by(reach),
+        other <= day.dt.offset_by(reach),
     )
 
 

@@ -14,8 +14,8 @@ import narwhals as nw
 
 from order_ops.domain.money import format_minor
 from order_ops.reconciliation.closing import Closing
+from order_ops.reconciliation.crowds import THEIRS
 from order_ops.reconciliation.frames import Frame, eager
-from order_ops.reconciliation.linking import THEIRS
 from order_ops.reconciliation.subset_sum import MOST_FOUND, search
 
 PROPOSALS: Mapping[str, Any] = {

@@ -11,7 +11,19 @@ from typing import Any, Literal
 import narwhals as nw
 
 LEG = "order_provider"
-"""The leg that is reconciled here: the order's payment against the provider's line."""
+"""The first leg: the order's payment against the provider's line."""
+
+PAYOUT_LEG = "provider_payout"
+"""The second leg: the provider's lines against the payout that they are in."""
+
+BANK_LEG = "payout_bank"
+"""The third leg: the payout against the line of the bank."""
+
+INPUT_LEG = "input"
+"""Of no leg: what is missing of the input itself."""
+
+NO_CURRENCY = "XXX"
+"""ISO 4217 for no currency: of a break that is no amount."""
 
 Verdict = Literal["INCOMPLETE", "BREAKS", "RECONCILED_WITH_PENDING", "RECONCILED"]
 """Strongest first."""
@@ -24,6 +36,8 @@ TABLES = (
     "proposals",
     "proposal_members",
     "bridge",
+    "payouts",
+    "bank",
     "outside",
 )
 """The frames of a result that people read."""
@@ -34,6 +48,26 @@ BRIDGE: Mapping[str, Any] = {
     "line": nw.String(),
     "amount_minor": nw.Int64(),
     "count": nw.Int64(),
+}
+
+BREAK: Mapping[str, Any] = {
+    "break_id": nw.String(),
+    "class": nw.String(),
+    "status": nw.String(),
+    "leg": nw.String(),
+    "key": nw.String(),
+    "kind": nw.String(),
+    "rule": nw.String(),
+    "currency": nw.String(),
+    "difference_minor": nw.Int64(),
+    "at_stake_minor": nw.Int64(),
+    "entries": nw.Int64(),
+    "order_ref": nw.String(),
+    "provider_ref": nw.String(),
+    "first_seen": nw.Date(),
+    "break_on": nw.Date(),
+    "explanation": nw.String(),
+    "business_days": nw.Int64(),
 }
 
 OUTSIDE: Mapping[str, Any] = {
@@ -57,17 +91,22 @@ class Reconciliation:
             (0, or what the rules tolerate), day (of the latest member), explanation. What is linked
             and does not agree is a break, and can still become a match.
         match_members: match_id, side (internal or provider), entry_id.
-        breaks: break_id, class, status (break or pending), leg, key, kind, rule (how its two sides
-            were linked, null when they were not), currency, difference_minor (provider - internal),
-            at_stake_minor (>= 0), entries, order_ref, provider_ref, first_seen, break_on,
-            explanation. A currency mismatch is one break in our currency; what it does in the
+        breaks: break_id, class, status (break, pending, or let be by a person: accepted,
+            written_off), leg, key, kind, rule (how its two sides were linked, null when they were
+            not), currency, difference_minor (provider - internal), at_stake_minor (>= 0), entries,
+            order_ref, provider_ref, first_seen, break_on, explanation, business_days (since
+            first_seen). A currency mismatch is one break in our currency; what it does in the
             provider's currency stands in the bridge.
         break_members: break_id, side, entry_id.
+        told_members: the same with what decisions are made upon: break_id, and `decided.MEMBER`.
         proposals, proposal_members: what a person may accept; see `proposals`.
         bridge: currency, position, line, amount_minor, count; see `bridge.LINES`.
+        payouts: the bridge of the second leg, the same columns; see `payouts.LINES`.
+        bank: the bridge of the third leg, the same columns; see `bank_bridge.LINES`.
         outside: kind, currency, count, amount_minor, fee_minor, net_minor of the provider's lines
             that are no order money.
-        carry_out: side, entry_id of what the next day takes in.
+        carry_out: side (internal, provider, settlement: of the second leg, payout or bank: of the
+            third), entry_id of what the next day takes in.
         residual_minor: by currency, 0 unless something is wrong with the run itself.
         gross_drift_minor: by currency, sum of the absolute differences of breaks.
         net_drift_minor: by currency, sum of their differences.
@@ -81,9 +120,12 @@ class Reconciliation:
     match_members: Any
     breaks: Any
     break_members: Any
+    told_members: Any
     proposals: Any
     proposal_members: Any
     bridge: Any
+    payouts: Any
+    bank: Any
     outside: Any
     carry_out: Any
     residual_minor: Mapping[str, int]

@@ -152,6 +152,27 @@ class SubsetSum(_Strict):
     sums: Annotated[int, Field(ge=1, le=10_000_000)]
 
 
+class BankDays(_Strict):
+    """Business days around the arrival of a payout.
+
+    Attributes:
+        window: within which a credit of its amount may be it, where none names it.
+        grace: after which it must be in the bank, and a credit must have its payout.
+    """
+
+    window: Days
+    grace: Days
+
+    @model_validator(mode="after")
+    def _looked_for_long_enough(self) -> Self:
+        if self.window < self.grace:
+            raise ValueError(
+                f"window {self.window} is below grace {self.grace}: a credit that comes in time "
+                "would not be found by its amount"
+            )
+        return self
+
+
 class ProviderRules(_Strict):
     """Everything that a run over a provider's account can be told. See `default_rules.yaml`."""
 
@@ -166,7 +187,8 @@ class ProviderRules(_Strict):
     subset_sum: SubsetSum
     unpaid_days: Days
     stuck_days: Days
-    settlement_days: Days
+    settlement_days: Days | None
+    bank_days: BankDays
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

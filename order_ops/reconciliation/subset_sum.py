@@ -38,15 +38,16 @@ def search(target: int, amounts: Sequence[int], most_sums: int) -> Search:
             found.append(taken)
             if len(found) > MOST_FOUND:
                 return Search(tuple(found[:MOST_FOUND]), is_exhausted=False)
-        if place == len(amounts) or not lowest[place] <= missing <= highest[place]:
+        if place == len(amounts):
             continue
         tried += 1
         if tried > most_sums:
             return Search(tuple(found), is_exhausted=False)
-        stack += [
-            (at + 1, missing - amounts[at], (*taken, at))
-            for at in range(len(amounts) - 1, place - 1, -1)
-        ]
+        for at in range(len(amounts) - 1, place - 1, -1):
+            rest = missing - amounts[at]
+            # what is left cannot make up more or less than this
+            if lowest[at + 1] <= rest <= highest[at + 1]:
+                stack.append((at + 1, rest, (*taken, at)))
     return Search(tuple(found), is_exhausted=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import narwhals as nw
 
 from order_ops.domain.money import format_minor
-from order_ops.reconciliation.result import Reconciliation
+from order_ops.reconciliation.result import NO_CURRENCY, Reconciliation
 from order_ops.reconciliation.words import counted
 
 
@@ -62,6 +62,8 @@ def by_class(breaks: Any, status: str) -> dict[str, ClassSummary]:
     for row in grouped.iter_rows(named=True):
         entry = classes.setdefault(row["class"], {"count": 0, "amount_minor": {}})
         entry["count"] += int(row["count"])
+        if row["currency"] == NO_CURRENCY:
+            continue
         entry["amount_minor"][row["currency"]] = int(row["at_stake_minor"])
     return classes
 
@@ -75,6 +77,8 @@ def money_sentence(breaks: Mapping[str, ClassSummary]) -> str:
         for currency, amount in entry["amount_minor"].items():
             totals[currency] = totals.get(currency, 0) + amount
     said = ", ".join(counted(name, breaks[name]["count"]) for name in largest_first(breaks))
+    if not totals:
+        return f"No amount is known: {said}."
     money = " and ".join(format_minor(totals[code], code) for code in sorted(totals))
     return f"{money} at stake: {said}."
 

@@ -5,6 +5,7 @@ What is linked and what is broken is decided before; here it is only given its p
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,51 +13,47 @@ import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from order_ops.reconciliation import breaks as judging
-from order_ops.reconciliation import words
+from order_ops.reconciliation import incomplete, words
 from order_ops.reconciliation.classes import CLEAN
 from order_ops.reconciliation.closing import Closing
+from order_ops.reconciliation.crowds import THEIRS
 from order_ops.reconciliation.frames import ORDER_MONEY, Frame, eager
-from order_ops.reconciliation.linking import THEIRS
+from order_ops.reconciliation.incomplete import Gap
 from order_ops.reconciliation.matching import Matching
-from order_ops.reconciliation.result import LEG, OUTSIDE
-
-BREAK_COLUMNS = (
-    "break_id",
-    "class",
-    "status",
-    "leg",
-    "key",
-    "kind",
-    "rule",
-    "currency",
-    "difference_minor",
-    "at_stake_minor",
-    "entries",
-    "order_ref",
-    "provider_ref",
-    "first_seen",
-    "break_on",
-    "explanation",
-)
+from order_ops.reconciliation.result import BREAK, INPUT_LEG, NO_CURRENCY, OUTSIDE
 
 
-def break_id(tenant: str, account: str, key: str, currency: str) -> str:
+def break_id(tenant: str, account: str, leg: str, key: str, currency: str) -> str:
     """Return the id of a break, without its class: one that changes class keeps its history."""
-    parts = (tenant, account, LEG, key, currency)
+    parts = (tenant, account, leg, key, currency)
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 def breaks(found: Frame, closing: Closing, tenant: str, account: str) -> Frame:
-    """Breaks with `BREAK_COLUMNS`, by class, key and currency."""
-    grouped = judging.group(_with_due(found, closing)).sort("place", "key", "currency")
+    """Breaks with the columns `result.BREAK`, by class, key and currency."""
+    grouped = judging.group(_with_due(found, closing)).sort("place", "leg", "key", "currency")
     codes = set(found.get_column("entry_currency").to_list())
     worded = words.explained(grouped, codes)
-    keys = zip(grouped["key"].to_list(), grouped["currency"].to_list(), strict=True)
-    ids = [break_id(tenant, account, key, currency) for key, currency in keys]
-    series = nw.new_series("break_id", ids, nw.String(), backend=found.implementation)
+    keys = zip(*(grouped[name].to_list() for name in ("leg", "key", "currency")), strict=True)
+    ids = [break_id(tenant, account, *key) for key in keys]
+    ages = [closing.business.passed(day, closing.day) for day in grouped["first_seen"].to_list()]
+    backend = found.implementation
     return worded.with_columns(
-        series, leg=nw.lit(LEG), entries=nw.col("entries").cast(nw.Int64)
-    ).select(BREAK_COLUMNS)
+        nw.new_series("break_id", ids, nw.String(), backend=backend),
+        nw.new_series("business_days", ages, nw.Int64(), backend=backend),
+        entries=nw.col("entries").cast(nw.Int64),
+    ).select(list(BREAK))
+
+
+def with_gaps(
+    breaks: Frame, gaps: Sequence[Gap], closing: Closing, tenant: str, account: str
+) -> Frame:
+    """Breaks, before them one for each thing that the input lacks."""
+    if not gaps:
+        return breaks
+    ids = [break_id(tenant, account, INPUT_LEG, gap.key, NO_CURRENCY) for gap in gaps]
+    ages = [closing.business.passed(gap.since, closing.day) for gap in gaps]
+    return nw.concat([incomplete.breaks(gaps, ids, ages, breaks.implementation), breaks])
 
 
 def _with_due(found: Frame, closing: Closing) -> Frame:

@@ -13,6 +13,7 @@ from order_ops.reconciliation.classes import CLASSES
 from order_ops.reconciliation.frames import Frame
 
 HUMAN = {
+    "incomplete_input": ("part", "of the input missing"),
     "unclassified": ("provider line", "of an unknown type"),
     "duplicate_provider": ("order", "listed more than once by the provider"),
     "duplicate_internal": ("order", "recorded more than once by us"),
@@ -33,6 +34,10 @@ HUMAN = {
     "fx_variance": ("payment", "exchanged at a rate outside its bounds"),
     "refund_over": ("refund", "above what was captured"),
     "status_stuck": ("payment", "that does not come to an end"),
+    "settlement_overdue": ("line", "that no payout has in time"),
+    "payout_sum_mismatch": ("payout", "that its lines do not add up to"),
+    "payout_not_in_bank": ("payout", "not in the bank as it was paid out"),
+    "bank_unexplained": ("bank line", "of the provider without a payout"),
 }
 """What the breaks of a class are, and what is the matter with them."""
 
@@ -43,6 +48,7 @@ RULE_WORDS = {
     "grouped": "Same reference on both sides, in several entries that belong together.",
     "tolerance": "No common reference; same currency and kind, amount and day as close as the "
     "rules allow, each the other's only candidate.",
+    "accepted_proposal": "A person accepted that these belong together.",
 }
 
 _SENTENCES: dict[str, tuple[str, ...]] = {
@@ -120,6 +126,16 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
     "fx_variance": ("The provider exchanged into ", "stake", ", at a rate outside its bounds."),
     "refund_over": ("A refund of ", "theirs", " is ", "stake", " above what was left to refund."),
     "status_stuck": ("A payment of ", "stake", " is still not final on either side."),
+    "settlement_overdue": ("Of what the provider listed, ", "stake", " is in no payout yet."),
+    "payout_not_in_bank": (
+        "The provider paid out ",
+        "theirs",
+        "; what the bank booked for it is ",
+        "stake",
+        " apart.",
+    ),
+    "bank_unexplained": ("The bank booked ", "theirs", " of the provider; no payout is known."),
+    "payout_sum_mismatch": ("The lines of a payout and the payout are ", "stake", " apart."),
 }
 
 

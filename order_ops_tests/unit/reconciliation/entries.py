@@ -36,6 +36,7 @@ PROVIDER = pl.Schema(
         "net_minor": pl.Int64(),
         "settlement_currency": pl.String(),
         "payout_id": pl.String(),
+        "available_on": pl.Date(),
     }
 )
 
@@ -59,6 +60,7 @@ def theirs(entry_id: str, amount: int = 10000, ref: str | None = None, **values:
         "net_minor": settled - fee,
         "settlement_currency": values.get("balance", values.get("currency", "BRL")),
         "payout_id": values.get("payout"),
+        "available_on": values.get("available"),
     }
 
 
@@ -88,15 +90,15 @@ def provider(rows: Iterable[Row]) -> pl.DataFrame:
 
 
 def rules_with(**values: Any) -> Rules:
-    """Return the bundled rules with other values for every provider."""
+    """Return the bundled rules of every provider, with other values."""
     bundled = load_rules().model_dump(mode="json", by_alias=True)
-    bundled["providers"]["default"].update(values)
+    bundled["providers"] = {"default": bundled["providers"]["default"] | values}
     return parse_rules(yaml.safe_dump(bundled), "rules.yaml")
 
 
 def run(ours_rows: Iterable[Row], theirs_rows: Iterable[Row], **options: Any) -> Reconciliation:
-    """Reconcile rows under the bundled rules."""
-    rules: Rules = options.pop("rules", load_rules())
+    """Reconcile rows under the bundled rules of every provider."""
+    rules: Rules = options.pop("rules", rules_with())
     day = Day(
         options.pop("day", TODAY),
         account="acct",

@@ -2,20 +2,21 @@
 
 from typing import Any
 
-import pandas as pd
 import polars as pl
 import pytest
-from narwhals import from_native
 
 from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.engines import Engine
 from order_ops.reconciliation.frames import internal_entries, provider_entries
 from order_ops.reconciliation.matching import match
+from order_ops.reconciliation.on_engine import reconcile_on
+from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import load_rules
 from order_ops_tests.unit.reconciliation.cases import CASES, CONTRACT, TABLES
-from order_ops_tests.unit.reconciliation.entries import TODAY, internal, provider
+from order_ops_tests.unit.reconciliation.entries import TODAY, internal, ours, provider, theirs
 
 
-def _sides() -> tuple[pl.DataFrame, pl.DataFrame]:
+def labelled_sides() -> tuple[pl.DataFrame, pl.DataFrame]:
     """All labelled cases at once, each with references of its own."""
     sides: list[list[dict[str, Any]]] = [[], []]
     for number, (our_rows, their_rows, *_) in enumerate(CASES.values()):
@@ -32,36 +33,41 @@ def _sides() -> tuple[pl.DataFrame, pl.DataFrame]:
     return internal(sides[0]), provider(sides[1])
 
 
-def _tables(frames: tuple[Any, Any]) -> dict[str, list[dict[str, Any]]]:
-    day = Day(TODAY, account="acct", tenant="shop", rules=CONTRACT)
-    result = reconcile(day, *frames)
-    return {name: _rows(getattr(result, name)) for name in TABLES}
+DAY = Day(TODAY, account="acct", tenant="shop", rules=CONTRACT)
 
 
-def _rows(native: Any) -> list[dict[str, Any]]:
-    frame = from_native(native, eager_only=True)
-    return [
-        {name: None if pd.isna(value) else value for name, value in row.items()}
-        for row in frame.iter_rows(named=True)
-    ]
+def tables_of(result: Reconciliation) -> dict[str, list[dict[str, Any]]]:
+    return {name: getattr(result, name).to_dicts() for name in TABLES}
 
 
-@pytest.mark.parametrize("backend", ["pandas", "lazy"])
-def test_every_backend_agrees_with_polars(backend: str) -> None:
-    frames = _sides()
-    expected = _tables(frames)
+@pytest.mark.parametrize("engine", ["pandas", "duckdb"])
+def test_every_engine_agrees_with_polars(engine: Engine) -> None:
+    ours, theirs = labelled_sides()
+    frames = {"internal": ours, "provider": theirs}
+    expected = tables_of(reconcile_on("polars", DAY, frames))
     assert len(expected["breaks"]) == len(CASES)
-    convert: dict[str, Any] = {
-        "pandas": lambda frame: frame.to_pandas(use_pyarrow_extension_array=True),
-        "lazy": pl.DataFrame.lazy,
-    }
-    found = _tables(tuple(convert[backend](frame) for frame in frames))
+    found = tables_of(reconcile_on(engine, DAY, frames))
     for name in TABLES:
         assert found[name] == expected[name], name
 
 
+def test_lazy_frames_come_to_the_same() -> None:
+    frames = labelled_sides()
+    expected = tables_of(reconcile(DAY, *frames))
+    assert tables_of(reconcile(DAY, *(frame.lazy() for frame in frames))) == expected
+
+
 def test_matching_stays_lazy() -> None:
-    ours, theirs = (frame.lazy() for frame in _sides())
+    ours, theirs = (frame.lazy() for frame in labelled_sides())
     rules = load_rules().of("stripe")
     matching = match(internal_entries(ours), provider_entries(theirs), rules)
     assert isinstance(matching.pairs.to_native(), pl.LazyFrame)
+
+
+@pytest.mark.parametrize("engine", ["pandas", "duckdb"])
+@pytest.mark.parametrize("matched", [True, False])
+def test_a_day_without_anything_near_is_no_matter(engine: Engine, *, matched: bool) -> None:
+    lines = provider([theirs("t1", ref="pi")] if matched else [])
+    frames = {"internal": internal([ours("p1", ref="pi")]), "provider": lines}
+    expected = tables_of(reconcile_on("polars", DAY, frames))
+    assert tables_of(reconcile_on(engine, DAY, frames)) == expected

@@ -30,6 +30,7 @@ providers:
     unpaid_days: 35
     stuck_days: 10
     settlement_days: 5
+    bank_days: {window: 5, grace: 2}
   stripe:
     passes: [exact_reference]
 """
@@ -67,12 +68,12 @@ BAD = {
     "a rate of nothing": ("from: USD", "from: XXZ", 17, "rates.0.from"),
     "a rate of one currency": ("from: USD", "from: BRL", 17, "rates.0"),
     "bounds that hold nothing": ("low: '4.5'", "low: '7.5'", 17, "rates.0"),
-    "unknown pass": ("[exact_reference]\n", "[by_guess]\n", 24, "providers.stripe.passes.0"),
-    "no pass": ("[exact_reference]\n", "[]\n", 24, "providers.stripe.passes"),
-    "a pass twice": ("[exact_reference]\n", "[exact_reference, exact_reference]\n", 24,
+    "unknown pass": ("[exact_reference]\n", "[by_guess]\n", 25, "providers.stripe.passes.0"),
+    "no pass": ("[exact_reference]\n", "[]\n", 25, "providers.stripe.passes"),
+    "a pass twice": ("[exact_reference]\n", "[exact_reference, exact_reference]\n", 25,
                      "providers.stripe.passes"),
     "passes in an order that is not run": ("[exact_reference]\n",
-        "[own_reference, exact_reference]\n", 24, "providers.stripe.passes"),
+        "[own_reference, exact_reference]\n", 25, "providers.stripe.passes"),
     "two values for one key": ("unpaid_days: 35", "unpaid_days: 35\n    unpaid_days: 30", 21,
                                "unpaid_days"),
     "two values for one key inside": ("provider: 2}", "provider: 2, internal: 9}", 9,
@@ -82,6 +83,7 @@ BAD = {
     "a rate that is never used": ("high: '6.5'}", "high: '6.5'}\n      - {from: USD, to: BRL, "
                                   "low: '4', high: '9'}", 6, ""),
     "linked, and a break at once": ("{amount_minor: 5,", "{amount_minor: 6,", 6, ""),
+    "a window that ends before the grace": ("{window: 5,", "{window: 1,", 23, "bank_days"),
     "no working day": ("[sat, sun]", "[mon, tue, wed, thu, fri, sat, sun]", 2, "calendar"),
     "unknown version": ("version: 1", "version: 2", 1, "version"),
 }  # fmt: skip

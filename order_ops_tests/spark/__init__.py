@@ -1,0 +1,1 @@
+"""Tests on a Java runtime, apart from the others: `make test-spark`."""

@@ -1,0 +1,114 @@
+"""What the input lacks, and what a day that lacks it comes to."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from order_ops.reconciliation.calendars import BusinessDays
+from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.incomplete import (
+    File,
+    Gap,
+    Statement,
+    missing_days,
+    missing_numbers,
+    missing_statements,
+)
+from order_ops.reconciliation.rules import Calendar
+from order_ops.reconciliation.summary import money_sentence, summarise
+from order_ops_tests.unit.reconciliation.entries import (
+    TODAY,
+    internal,
+    ours,
+    provider,
+    rules_with,
+    theirs,
+)
+
+DAYS = [TODAY + timedelta(days=n) for n in range(5)]
+GAP = Gap("provider file 2024-01-09", date(2024, 1, 9), "No provider file speaks of 2024-01-09.")
+
+
+def file(first: int, last: int, sequence: int | None = None) -> File:
+    return File(f"{first}.csv", DAYS[first], DAYS[last], sequence)
+
+
+def statement(number: int, opening: int, closing: int, **values: Any) -> Statement:
+    told = {"sequence": number, "page": None, "closing_on": DAYS[number]} | values
+    return Statement("DE1", f"S{number}", currency="EUR", opening_minor=opening,
+                     closing_minor=closing, **told)  # fmt: skip
+
+
+def test_days_that_no_file_speaks_of_are_told_by_their_runs() -> None:
+    found = missing_days("provider file", DAYS, [file(1, 2), File("empty", None, None)], "ask")
+    assert [(gap.key, gap.since) for gap in found] == [
+        ("provider file 2024-01-10", DAYS[0]),
+        ("provider file 2024-01-13", DAYS[3]),
+    ]
+    assert found[1].told == (
+        "No provider file speaks of 2024-01-13 to 2024-01-14 (2 of them); ask."
+    )
+    assert missing_days("provider file", DAYS, [file(0, 2), file(3, 4)], "ask") == []
+
+
+def test_numbers_left_out_are_told_from_the_day_that_shows_it() -> None:
+    files = [file(0, 0, 7), file(2, 2, 10), file(3, 3, 11)]
+    (gap,) = missing_numbers("provider file", files, DAYS[2], "ask")
+    assert (gap.key, gap.since) == ("provider file number 8", DAYS[2])
+    assert gap.told == (
+        "Of the provider files, numbers 8 to 9 are missing, between number 7 (0.csv) and 10 "
+        "(2.csv); ask."
+    )
+    assert missing_numbers("provider file", files, DAYS[1], "ask") == []
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ([statement(0, 0, 10), statement(1, 10, 5)], None),
+        ([statement(0, 0, 10), statement(2, 12, 5)], "S2 of 2024-01-12 opens with EUR 0.12"),
+        ([statement(0, 0, 0), statement(1, 0, 0), statement(3, 0, 0)], "number 2 is missing"),
+        ([statement(0, 0, 0), statement(1, 0, 0, sequence=None)], None),
+        ([statement(0, 0, 9, sequence=250), statement(1, 9, 5)], None),
+        ([statement(0, 0, 9, page=1), statement(0, 9, 5, page=2), statement(1, 5, 6)], None),
+        ([statement(0, 0, 9), statement(1, 9, 5),
+          statement(2, 0, 7, sequence=1), statement(2, 5, 7)], "opens with EUR 0.00"),
+        ([statement(1, 0, 9), statement(2, 9, 5), statement(3, 9, 8, sequence=4),
+          statement(3, 5, 8)], None),
+    ],
+    ids=["whole", "balances do not meet", "swept every day", "without numbers", "a new year",
+         "pages", "no statement leads to it", "two days in one statement"],
+)  # fmt: skip
+def test_statements_that_no_other_leads_to_are_told(
+    told: list[Statement], words: str | None
+) -> None:
+    found = missing_statements(told, DAYS[4], "ask the bank")
+    assert [words in gap.told for gap in found if words] == ([True] if words else [])
+    assert bool(found) == bool(words)
+    assert missing_statements(told, DAYS[0] - timedelta(days=1), "ask") == []
+
+
+def test_a_day_that_lacks_something_has_no_verdict_and_a_break_that_says_what() -> None:
+    day = Day(TODAY, account="acct", tenant="shop", rules=rules_with(), gaps=[GAP])
+    result = reconcile(day, internal([ours("o1", ref="pi")]), provider([theirs("t1", ref="pi")]))
+    assert (result.verdict, result.matched, result.incomplete) == ("INCOMPLETE", 1, (GAP.told,))
+    (found,) = result.breaks.iter_rows(named=True)
+    assert (found["class"], found["status"], found["leg"]) == ("incomplete_input", "break", "input")
+    assert (found["key"], found["first_seen"]) == (GAP.key, GAP.since)
+    assert found["explanation"] == GAP.told
+    summary = summarise(result)
+    assert summary["breaks"] == {"incomplete_input": {"count": 1, "amount_minor": {}}}
+    assert money_sentence(summary["breaks"]) == ("No amount is known: 1 part of the input missing.")
+
+
+def test_the_first_break_is_what_is_missing_beside_those_of_money() -> None:
+    day = Day(TODAY, account="acct", tenant="shop", rules=rules_with(), gaps=[GAP])
+    result = reconcile(day, internal([]), provider([theirs("t1", ref="pi")]))
+    assert result.breaks["class"].to_list() == ["incomplete_input", "missing_internal"]
+    assert "at stake" in money_sentence(summarise(result)["breaks"])
+
+
+def test_a_business_day_is_one_of_the_calendar() -> None:
+    days = BusinessDays(Calendar(days_off=("sat", "sun"), holidays=(date(2024, 1, 11),)))
+    assert [days.has(day) for day in DAYS] == [True, False, True, False, False]
