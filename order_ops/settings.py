@@ -9,7 +9,7 @@ of the mapping file, see `order_ops.mapping`.
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -88,7 +88,14 @@ class Settings(BaseSettings):
     broker_api_url: Annotated[str, AfterValidator(_http_url)] | None = None
     mapping: Path | None = Field(default=None, description="mapping YAML; none: the bundled one")
     rules: Path | None = Field(default=None, description="matching rules YAML; none: bundled")
+    roles: Path | None = Field(
+        default=None, description="who may decide about breaks, YAML; none: nobody"
+    )
     home: Path = Field(default=Path(".order_ops"), description="reports, exports, embedded data")
+
+    parquet_root: str | None = Field(
+        default=None, description="folder or s3://... of the Parquet tables; none: HOME/tables"
+    )
 
     consumer_batch: int = Field(default=500, ge=1, le=10_000)
     consumer_wait_ms: int = Field(default=50, ge=1, le=10_000)
@@ -107,6 +114,10 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=9469, ge=1, le=65_535, description="of order-ops watch")
 
     expiry_grace_s: int = Field(default=60, ge=0)
+    engine: Literal["polars", "pandas", "duckdb", "pyspark"] = Field(
+        default="polars",
+        description="that reconciles: duckdb keeps its steps on disk, pyspark on a cluster",
+    )
     run_memory_mb: int = Field(default=2_048, ge=256, description="of a run's own process")
     database_pool: int = Field(default=5, ge=1, le=50)
     statement_timeout_s: int = Field(default=120, ge=1)

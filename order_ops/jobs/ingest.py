@@ -3,25 +3,27 @@
 A file is known by its hash, a line by account and the provider's line id: the
 same file again changes nothing, a later file may repeat lines and add some. A
 line id that comes again with other amounts is a contradiction, and the file is
-refused, unless the line was pending until then. The days that got lines are
-marked, and so come up for reconciliation, with later days that may tell the same.
+refused, unless the line was pending until then, or the file corrects the other.
+The days that got lines are marked, and so come up for reconciliation, with later
+days that may tell the same.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 from sqlalchemy import Engine
 
-from order_ops.jobs import reconciliation_days
-from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.jobs import file_refusals, source_files
+from order_ops.jobs.source_files import Ingested
 from order_ops.mapping import Account
 from order_ops.providers.files.registry import open_report
-from order_ops.providers.files.report import ProviderReport, ReportError
+from order_ops.providers.files.report import ProviderReport
 from order_ops.store.engine import Connection, transaction
-from order_ops.store.queries import recon
+from order_ops.store.queries import files, recon
 
 LINE_COLUMNS = (
     "account", "entry_id", "file_id", "line_no", "day", "kind", "category", "provider_ref",
@@ -30,37 +32,57 @@ LINE_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """What a file brought: lines that are new by accounting day; none when it was known."""
-
-    name: str
-    known_since: str | None
-    lines: int
-    new_by_day: dict[date, int]
-
-
-def ingest(pool: Engine, account: Account, path: Path) -> Ingested:
+def ingest(
+    pool: Engine,
+    account: Account,
+    path: Path,
+    *,
+    corrects: Sequence[int] = (),
+    covers: Sequence[date] = (),
+) -> Ingested:
     """Store a provider file of an account.
+
+    Args:
+        corrects: ids of files whose lines this one tells better; theirs that it does not tell stay.
+        covers: days that it speaks of, beside those of its lines.
 
     Raises:
         ReportError: the file cannot be read, or contradicts an earlier one; nothing is stored.
+        FileError: a file cannot be corrected, or it cannot be of a day.
     """
+    file_refusals.refuse_days(account, covers)
     report = open_report(f"{account.file_format}:{path}", **account.file_options)
     lines = _with_day(report.lines, account)
+    spoken_of = _spoken_of(lines) | set(covers)
     with transaction(pool) as conn:
-        known = recon.known_file(conn, account=account.name, sha256=report.sha256)
+        known = source_files.opened(conn, account.name, report.sha256, corrects, of_bank=False)
         if known is not None:
-            when = known.received_at.isoformat(timespec="seconds")
-            return Ingested(report.name, when, report.lines.height, {})
-        file_id = _add_file(conn, account, report)
+            return source_files.known(known, report.name, report.lines.height)
+        file_id = _add_file(conn, account, report, spoken_of, corrects)
         _copy(conn, lines.with_columns(pl.lit(file_id).alias("file_id")))
-        _refuse_contradictions(conn, report.name)
-        ended = {row.day for row in recon.end_pending(conn)}
+        days = _corrected(conn, account.name, corrects)
+        file_refusals.refuse_contradiction(list(recon.conflicting_lines(conn)), report.name)
+        days |= {row.day for row in recon.end_pending(conn)}
         new = {row.day: row.lines for row in recon.add_lines(conn)}
-        days = ended | new.keys() | {row.day for row in recon.days_of_same_reference(conn)}
-        reconciliation_days.mark(conn, {AccountDay(day, account.name) for day in days})
-    return Ingested(report.name, None, report.lines.height, new)
+        recon.tell_lines(conn)
+        days |= new.keys() | {row.day for row in recon.days_of_same_reference(conn)}
+        source_files.mark(conn, account, days | spoken_of)
+    return Ingested(report.name, None, report.lines.height, new, file_id)
+
+
+def _spoken_of(lines: pl.DataFrame) -> set[date]:
+    """The first and the last day that the file speaks of."""
+    days = lines["day"].unique().sort().to_list()
+    return {*days[:1], *days[-1:]} - {None}
+
+
+def _corrected(conn: Connection, account: str, corrects: Sequence[int]) -> set[date]:
+    """Lines that the file tells better are told anew by the others, before they are compared."""
+    if not corrects:
+        return set()
+    files.make_touched_table(conn)
+    files.touch_corrected_lines(conn, corrects=list(corrects))
+    return source_files.retold(conn, account, corrects)
 
 
 def _with_day(lines: pl.DataFrame, account: Account) -> pl.DataFrame:
@@ -81,8 +103,14 @@ def _with_day(lines: pl.DataFrame, account: Account) -> pl.DataFrame:
     return dated.sort("line_no")
 
 
-def _add_file(conn: Connection, account: Account, report: ProviderReport) -> int:
-    file_id: int = recon.add_file(
+def _add_file(
+    conn: Connection,
+    account: Account,
+    report: ProviderReport,
+    days: set[date],
+    corrects: Sequence[int],
+) -> int:
+    file_id: int = files.add_file(
         conn,
         account=account.name,
         provider=report.provider,
@@ -90,6 +118,10 @@ def _add_file(conn: Connection, account: Account, report: ProviderReport) -> int
         sha256=report.sha256,
         lines=report.lines.height,
         totals=json.dumps([asdict(total) for total in report.totals]),
+        first_day=min(days, default=None),
+        last_day=max(days, default=None),
+        sequence=report.sequence,
+        corrects=list(corrects),
     )
     return file_id
 
@@ -100,14 +132,3 @@ def _copy(conn: Connection, lines: pl.DataFrame) -> None:
     with conn.cursor() as cursor, cursor.copy(statement) as copy:
         for row in lines.select(LINE_COLUMNS).iter_rows():
             copy.write_row(row)
-
-
-def _refuse_contradictions(conn: Connection, name: str) -> None:
-    for row in recon.conflicting_lines(conn):
-        raise ReportError(
-            name,
-            f"line id {row.entry_id} came with other amounts before "
-            f"({row.known_file}, line {row.known_line})",
-            "ask the provider which of the two files is right; this one was not stored",
-            line=row.line_no,
-        )

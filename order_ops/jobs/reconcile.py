@@ -8,41 +8,40 @@ any order of files and backfills comes to the same tables.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 from sqlalchemy import Engine
 
-from order_ops.jobs import internal_source, reconciliation_days
+from order_ops.jobs import (
+    day_entries,
+    decisions,
+    expected_files,
+    internal_source,
+    published,
+    reconciliation_days,
+)
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import Mapping
-from order_ops.reconciliation import frames
 from order_ops.reconciliation.breaks import Repeats
+from order_ops.reconciliation.calendars import BusinessDays
 from order_ops.reconciliation.closing import Side
-from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.core import Day
+from order_ops.reconciliation.engines import Engine as FrameEngine
+from order_ops.reconciliation.on_engine import reconcile_on
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import Rules
 from order_ops.reconciliation.summary import Summary, summarise
 from order_ops.store import results
-from order_ops.store.engine import Connection, transaction
+from order_ops.store.engine import Connection, rehearsal, transaction
 from order_ops.store.queries import recon
 
 _INTERNAL = (
     "entry_id", "tenant_id", "kind", "provider_ref", "order_ref", "amount_minor", "currency",
     "status", "order_state", "occurred_at", "method", "ceiling_minor",
 )  # fmt: skip
-_POLARS = {
-    "amount_minor": pl.Int64(),
-    "ceiling_minor": pl.Int64(),
-    "settled_minor": pl.Int64(),
-    "fee_minor": pl.Int64(),
-    "net_minor": pl.Int64(),
-    "occurred_at": pl.Datetime("us", "UTC"),
-    "day": pl.Date(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,78 +55,109 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class DayResult:
-    """What a day came to; frames as in `reconciliation.result`."""
+    """What a day came to; frames as in `reconciliation.result`.
+
+    Attributes:
+        stood: what an earlier run had brought; none: it was the first.
+        difference: to what stood before, columns `reconciliation.difference.DIFFERENCE`.
+    """
 
     account_day: AccountDay
     result: Reconciliation
     input_hash: str
     summary: Summary
+    stood: published.Standing | None = None
+    difference: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def snapshot_internal(pool: Engine, mapping: Mapping, account_day: AccountDay) -> Inputs:
     """Take the internal side of a day as it is now into recon.internal_transactions."""
-    at = {"account": account_day.account, "day": account_day.day}
     with transaction(pool) as conn:
-        recon.lock_account(conn, account=account_day.account)
-        recon.note_snapshot(conn, **at)
-        rows = internal_source.read(conn, mapping, account_day)
-        moved = recon.forget_moved(conn, **at, entry_ids=[row["entry_id"] for row in rows])
-        left = {AccountDay(row.day, account_day.account) for row in moved}
-        reconciliation_days.mark(conn, left)
-        picked = ([row[name] for name in _INTERNAL] for row in rows)
-        results.replace(conn, "internal_transactions", at, _INTERNAL, picked)
-        return _inputs(_ours(recon.day_internal(conn, **at)))
+        return _snapshot(conn, mapping, account_day)
+
+
+def _snapshot(conn: Connection, mapping: Mapping, account_day: AccountDay) -> Inputs:
+    at = {"account": account_day.account, "day": account_day.day}
+    recon.lock_account(conn, account=account_day.account)
+    recon.note_snapshot(conn, **at)
+    rows = internal_source.read(conn, mapping, account_day)
+    moved = recon.forget_moved(conn, **at, entry_ids=[row["entry_id"] for row in rows])
+    left = {AccountDay(row.day, account_day.account) for row in moved}
+    reconciliation_days.mark(conn, left)
+    picked = ([row[name] for name in _INTERNAL] for row in rows)
+    results.replace(conn, "internal_transactions", at, _INTERNAL, picked)
+    return _inputs(day_entries.internal_entries(recon.day_internal(conn, **at)))
 
 
 def read_provider(pool: Engine, account_day: AccountDay) -> Inputs:
     """The provider's side of a day, as the files have brought it so far."""
     at = {"account": account_day.account, "day": account_day.day}
     with transaction(pool) as conn:
-        return _inputs(_theirs(recon.day_provider(conn, **at)))
+        return _inputs(day_entries.provider_lines(recon.day_provider(conn, **at)))
 
 
 def reconcile_day(
-    pool: Engine, mapping: Mapping, rules: Rules, account_day: AccountDay, run_id: str
+    pool: Engine,
+    mapping: Mapping,
+    rules: Rules,
+    account_day: AccountDay,
+    run_id: str,
+    *,
+    engine: FrameEngine = "polars",
+    dry_run: bool = False,
 ) -> DayResult:
     """Reconcile a day and store what it comes to.
+
+    A dry run does the same, our own side read anew, and takes all of it back: nothing stays but
+    what it would have changed.
 
     Raises:
         FrameError: an entry of the internal source breaks the contract of its columns.
     """
     account = mapping.account(account_day.account)
     at = {"account": account_day.account, "day": account_day.day}
-    with transaction(pool) as conn:
+    with (rehearsal if dry_run else transaction)(pool) as conn:
         recon.lock_account(conn, account=account.name)
+        if dry_run:
+            _snapshot(conn, mapping, account_day)
         previous = recon.previous_run(conn, **at)
-        before = {**at, "previous": previous.day if previous else None}
-        internal = _ours(recon.day_internal(conn, **at))
-        provider = _theirs(recon.day_provider(conn, **at))
-        carried_internal = _ours(recon.carried_internal(conn, **before))
-        carried_provider = _theirs(recon.carried_provider(conn, **before))
-        day = Day(account_day.day, account.name, account.tenant, rules, account.provider)
-        result = reconcile(
-            day, internal, provider, carried_internal, carried_provider, _repeats(conn, at)
+        entries = day_entries.read(conn, account, account_day, previous.day if previous else None)
+        gaps = expected_files.gaps(conn, account, account_day.day, BusinessDays(rules.calendar))
+        held = decisions.read(conn, account_day)
+        result = reconcile_on(
+            engine,
+            Day(account_day.day, account.name, account.tenant, rules, account.provider, gaps=gaps),
+            entries.frames,
+            _repeats(conn, at),
+            bank=entries.bank_side(shared=mapping.shares_bank(account)) if account.bank else None,
+            decisions=held.decisions,
         )
-        done = DayResult(
-            account_day,
-            result,
-            _hash(internal, provider, carried_internal, carried_provider),
-            summarise(result),
-        )
-        carried = [pl.concat([carried_internal, internal]), pl.concat([carried_provider, provider])]
-        carry_in = previous.carry_out_hash if previous else ""
-        _store(conn, done, carry_in, _carry_hash(result, carried), run_id)
-    return done
+        done = DayResult(account_day, result, entries.sha256, summarise(result))
+        carried = (previous.carry_out_hash if previous else "", entries.carry_hash(result))
+        return _store(conn, done, carried, run_id, held)
 
 
-def _store(conn: Connection, done: DayResult, carry_in: str, carry_out: str, run_id: str) -> None:
+def _store(
+    conn: Connection,
+    done: DayResult,
+    carried: tuple[str, str],
+    run_id: str,
+    held: decisions.Held,
+) -> DayResult:
+    """Write the tables of a day, and what they change of those that stood.
+
+    `carried`: hashes of what was carried in, and of what is carried on.
+    """
+    carry_in, carry_out = carried
     at = {"account": done.account_day.account, "day": done.account_day.day}
+    tables = _tables(done.result)
+    stood = published.standing(conn, done.account_day, tables)
     members = done.result.match_members
     recon.withdraw_other_claims(
         conn, **at, side=members["side"].to_list(), entry_id=members["entry_id"].to_list()
     )
-    recon.forget_orphaned_matches(conn, **at)
-    for table, frame in _tables(done.result).items():
+    published.record_withdrawn(conn, run_id, recon.forget_orphaned_matches(conn, **at))
+    for table, frame in tables.items():
         results.replace(conn, table, at, frame.columns, frame.iter_rows())
     recon.save_run(
         conn,
@@ -139,9 +169,13 @@ def _store(conn: Connection, done: DayResult, carry_in: str, carry_out: str, run
         input_hash=done.input_hash,
         carry_in_hash=carry_in,
         carry_out_hash=carry_out,
+        decisions_hash=held.sha256,
+        decided_through=held.through,
     )
     recon.mark_done(conn, **at)
     recon.stale_days(conn, **at, carry_out_hash=carry_out)
+    told = published.record(conn, done.account_day, run_id, done.result.verdict, stood, tables)
+    return replace(done, stood=stood, difference=told)
 
 
 def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
@@ -152,61 +186,20 @@ def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
         "break_members": result.break_members,
         "match_proposals": result.proposals,
         "proposal_members": result.proposal_members,
-        "reconciliation_bridge": result.bridge,
+        "reconciliation_bridge": pl.concat([result.bridge, result.payouts, result.bank]),
         "carry": result.carry_out,
     }
 
 
 def uneven_matches(pool: Engine, account: str) -> int:
-    """Matches of an account without exactly one entry a side, over all its days; 0 is right."""
+    """Matches of an account without one entry against one or several, over all days; 0 is right."""
     with transaction(pool) as conn:
         return int(recon.uneven_matches(conn, account=account))
 
 
-def _ours(rows: Iterable[Any]) -> pl.DataFrame:
-    return _frame(rows, frames.INTERNAL)
-
-
-def _theirs(rows: Iterable[Any]) -> pl.DataFrame:
-    """The provider's lines; those of a release that knew less of a line have settled as paid."""
-    return _frame(rows, frames.PROVIDER).with_columns(
-        pl.col("status").fill_null("succeeded"),
-        pl.col("settled_minor").fill_null(pl.col("amount_minor")),
-        pl.col("settlement_currency").fill_null(pl.col("currency")),
-    )
-
-
-def _frame(rows: Iterable[Any], contract: Any) -> pl.DataFrame:
-    schema = {name: _POLARS.get(name, pl.String()) for name in contract}
-    cells = [[getattr(row, name) for name in schema] for row in rows]
-    return pl.DataFrame(cells, schema, orient="row")
-
-
 def _inputs(frame: pl.DataFrame) -> Inputs:
     sums = frame.group_by("currency").agg(pl.col("amount_minor").sum()).sort("currency")
-    return Inputs(frame.height, dict(sums.iter_rows()), _hash(frame))
-
-
-def _hash(*parts: pl.DataFrame) -> str:
-    digest = sha256()
-    for part in parts:
-        digest.update(part.sort("entry_id").write_csv().encode())
-    return digest.hexdigest()
-
-
-def _carry_hash(result: Reconciliation, sides: Sequence[pl.DataFrame]) -> str:
-    """Of what is carried, and of what it was taken for: a carried entry that changes is news."""
-    carry: pl.DataFrame = result.carry_out
-    taken_for = result.break_members.join(
-        result.breaks.select("break_id", "class"), on="break_id"
-    ).select("side", "entry_id", "class")
-    told = carry.join(taken_for, on=["side", "entry_id"], how="left")
-    return _hash(
-        *(
-            entries.join(told.filter(pl.col("side") == side).drop("side"), on="entry_id")
-            for side, entries in zip(("internal", "provider"), sides, strict=True)
-        )
-    )
+    return Inputs(frame.height, dict(sums.iter_rows()), day_entries.hashed(frame))
 
 
 def _repeats(conn: Connection, at: dict[str, Any]) -> Repeats:

@@ -4,7 +4,7 @@ The same core as the daily run, without any server. All entries of the two files
 closed on one day. Reading is in `internal_file` and `providers`, the core in `reconciliation`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,7 +13,9 @@ import polars as pl
 from order_ops.jobs.internal_file import read_internal
 from order_ops.providers.files.registry import open_report
 from order_ops.providers.files.report import ProviderReport
-from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.core import Day
+from order_ops.reconciliation.engines import Engine
+from order_ops.reconciliation.on_engine import reconcile_on
 from order_ops.reconciliation.result import TABLES, Reconciliation
 from order_ops.reconciliation.rules import Rules
 from order_ops.reconciliation.summary import Summary, money_sentence, summarise
@@ -42,6 +44,7 @@ def reconcile_files(  # noqa: PLR0913 - one call has everything a run depends on
     time_zone: str = "UTC",
     as_of: date | None = None,
     provider_options: dict[str, str] | None = None,
+    engine: Engine = "polars",
 ) -> FilesResult:
     """Reconcile two files and write tables and report into a folder.
 
@@ -54,6 +57,7 @@ def reconcile_files(  # noqa: PLR0913 - one call has everything a run depends on
         tenant: whose account it is.
         time_zone: of the accounting days.
         as_of: day on which the period is closed, today in UTC when not given.
+        engine: that reconciles, see `reconciliation.engines`.
         provider_options: passed to the provider's reader, such as decimal_separator.
 
     Raises:
@@ -61,10 +65,14 @@ def reconcile_files(  # noqa: PLR0913 - one call has everything a run depends on
     """
     closing = as_of or datetime.now(UTC).date()
     report = open_report(provider_spec, **(provider_options or {}))
-    result = reconcile(
-        Day(closing, account=account, tenant=tenant, rules=rules, provider=report.provider),
-        read_internal(internal, time_zone=time_zone),
-        with_days(report.lines, time_zone),
+    day = Day(closing, account=account, tenant=tenant, rules=rules, provider=report.provider)
+    result = reconcile_on(
+        engine,
+        replace(day, names_payouts=report.names_payouts),
+        {
+            "internal": read_internal(internal, time_zone=time_zone),
+            "provider": with_days(report.lines, time_zone),
+        },
     )
     page = _written(out, result, render(_context(internal, report, account, closing), result))
     summary = summarise(result)
@@ -95,4 +103,6 @@ def _context(internal: Path, report: ProviderReport, account: str, closing: date
         "Our file": internal.name,
         "Provider file": f"{report.name} ({report.provider})",
     }
-    return Context(title=f"Reconciliation of {account}, {closing.isoformat()}", facts=facts)
+    return Context(
+        title=f"Reconciliation of {account}, {closing.isoformat()}", facts=facts, day=closing
+    )

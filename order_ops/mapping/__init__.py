@@ -98,6 +98,11 @@ class Mapping(Strict):
         known = ", ".join(account.name for account in self.accounts)
         raise MappingError(f"no account {name!r} in the mapping; there are: {known}")
 
+    def shares_bank(self, account: Account) -> bool:
+        """Whether other accounts are paid out to the same bank account."""
+        banks = [one.bank.account for one in self.accounts if one.bank is not None]
+        return account.bank is not None and banks.count(account.bank.account) > 1
+
 
 BUNDLED = Path(str(files("order_ops") / "default_mapping.yaml"))
 

@@ -1,15 +1,32 @@
 """A provider account of the shop: its accounting day, and which acts are enabled."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from order_ops.mapping.parts import AccountName, Strict, TimeOfDay, TimeZone
 
 ActKind = Literal["expire", "confirm", "cancel", "refund", "reinstate"]
 ActMode = Literal["off", "propose", "automatic"]
+
+
+class Expected(Strict):
+    """Which files there have to be.
+
+    Attributes:
+        every: day that has one, business days being those of the rules' calendar; none: only
+            numbers left out and balances that do not meet are looked for.
+        by: local time at which it is there, on the day after the one that it is of.
+        grace_days: business days that it may come later.
+        since: the first day that has one; none: the account's first day.
+    """
+
+    every: Literal["day", "business_day"] | None = None
+    by: TimeOfDay = time(0)
+    grace_days: int = Field(default=0, ge=0, le=31)
+    since: date | None = None
 
 
 class AccountFiles(Strict):
@@ -18,10 +35,31 @@ class AccountFiles(Strict):
     Attributes:
         format: such as `paypal_trr`, or `mapped` with the option `mapping`.
         options: what the files leave open.
+        expected: which there have to be; none: any number will do.
     """
 
     format: str
     options: dict[str, str] = Field(default_factory=dict)
+    expected: Expected | None = None
+
+
+class AccountBank(Strict):
+    """Where the provider pays out to, and how the statements of that bank are read.
+
+    Attributes:
+        account: IBAN or number, as the statements have it.
+        format: camt053, mt940, or `mapped` with the option `mapping`.
+        options: what the files leave open.
+        known_parties: names or ids, each the beginning of a word, that the provider's credits
+            and debits are recognised by; none: the provider's own name.
+        expected: which statements there have to be; none: any number will do.
+    """
+
+    account: Annotated[str, AfterValidator(lambda number: number.replace(" ", ""))]
+    format: str
+    options: dict[str, str] = Field(default_factory=dict)
+    known_parties: list[str] | None = Field(default=None, min_length=1)
+    expected: Expected | None = None
 
 
 class Account(Strict):
@@ -30,6 +68,7 @@ class Account(Strict):
     Attributes:
         provider: names its section in the rules; there is an API client for `stripe` alone.
         files: what its files are; none: those that are called like the provider.
+        bank: where it pays out to; none: payouts are not looked for in a bank.
         order_reference: the column of its files with our own order reference; none: the one that
             files of the provider have by themselves.
     """
@@ -37,6 +76,7 @@ class Account(Strict):
     name: AccountName
     provider: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
     files: AccountFiles | None = None
+    bank: AccountBank | None = None
     tenant: str = Field(min_length=1, max_length=64)
     time_zone: TimeZone
     cut_off: TimeOfDay = time(0)
@@ -54,6 +94,11 @@ class Account(Strict):
         """What its files leave open."""
         own = {"order_ref_column": self.order_reference} if self.order_reference else {}
         return own | (self.files.options if self.files else {})
+
+    @property
+    def expects(self) -> bool:
+        """Whether there are files that have to be there."""
+        return any(one is not None and one.expected for one in (self.files, self.bank))
 
     def act_mode(self, kind: ActKind) -> ActMode:
         """Whether an act moves anything: a proposal, unless enabled."""

@@ -128,3 +128,11 @@ def transaction(pool: Engine) -> Iterator[Connection]:
             raise
         finally:
             driver.row_factory = tuple_row
+
+
+@contextmanager
+def rehearsal(pool: Engine) -> Iterator[Connection]:
+    """One transaction that is always rolled back: the real work, and nothing of it stays."""
+    with transaction(pool) as connection:
+        yield connection
+        connection.rollback()

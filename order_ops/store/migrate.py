@@ -8,6 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from order_ops.store import analysts
+
 
 def config(database_url: str) -> Config:
     """Alembic's configuration without an ini file, so that a wheel migrates too."""
@@ -17,9 +19,14 @@ def config(database_url: str) -> Config:
     return made
 
 
-def upgrade(database_url: str) -> None:
-    """Apply every migration that is missing; safe to run twice or side by side."""
+def upgrade(database_url: str) -> str | None:
+    """Apply every migration that is missing; safe to run twice or side by side.
+
+    Returns:
+        What a person still has to do for analysts to read, if anything.
+    """
     command.upgrade(config(database_url), "head")
+    return analysts.publish(database_url)
 
 
 def pending(database_url: str) -> tuple[str | None, str | None]:

@@ -4,7 +4,7 @@ Rows go in set-based, as one array per column; `columns` turns rows into them.
 """
 
 from collections.abc import Iterable
-from importlib.resources import files
+from importlib import resources
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import aiosql
 import orjson
 
-_SQL = Path(str(files("order_ops.store") / "sql"))
+_SQL = Path(str(resources.files("order_ops.store") / "sql"))
 
 
 def _load(name: str) -> Any:
@@ -28,6 +28,8 @@ deliveries = _load("deliveries")
 messages = _load("messages")
 purge = _load("purge")
 recon = _load("recon")
+files = _load("files")
+breaks = _load("breaks")
 executions = _load("executions")
 trace = _load("trace")
 

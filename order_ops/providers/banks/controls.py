@@ -1,7 +1,7 @@
 """The controls of a statement: balances that close, statements that follow each other.
 
 What a file says about itself is checked here and refused with figures; whether a statement is
-missing between two files is told, and decided by who stores them.
+missing between two files is judged in `reconciliation.incomplete`.
 """
 
 import json
@@ -50,28 +50,6 @@ def finished(
         statements.append(_statement(draft, ids[of_what], keeper))
     _check_ids(refuse, statements)
     return BankFile(format_name, refuse.name, sha256, tuple(statements), repeated)
-
-
-def break_between(before: BankStatement, after: BankStatement) -> str | None:
-    """What is missing between two statements of one account and currency, in words, or None.
-
-    A sequence that starts anew (with the year, or at 1) is no gap by itself: the balances decide.
-    """
-    opening = {balance.currency: balance.opening_minor for balance in after.balances}
-    for balance in before.balances:
-        starts = opening.get(balance.currency)
-        if starts is not None and starts != balance.closing_minor:
-            return (
-                f"statement {before.statement_id} closes with "
-                f"{format_minor(balance.closing_minor, balance.currency)}, "
-                f"{after.statement_id} opens with {format_minor(starts, balance.currency)}"
-            )
-    if before.sequence is None or after.sequence is None:
-        return None
-    missing = after.sequence - before.sequence - 1
-    if missing > 0:
-        return f"{missing} statements are missing after number {before.sequence}"
-    return None
 
 
 def _follows(before: BankStatement, draft: Draft) -> bool:

@@ -8,7 +8,7 @@ Neither the statement nor the place in it is part of an id, so that a statement 
 monthly one after daily ones, brings no line twice. A line corrected under its reference keeps its
 id, and contradicts the earlier one instead of standing beside it. What cannot be told apart: two
 lines of one day that say the very same without any reference, in two files. The chain of balances
-shows it (`controls.break_between`).
+shows it (`reconciliation.incomplete`).
 """
 
 import hashlib

@@ -34,14 +34,15 @@ class Keeper:
 
     def keep(self, text: str, parties: tuple[str, ...]) -> Kept:
         """What is kept of a text and of the names that came with it."""
-        named = [name for name in parties if self._is_known(name)]
+        named = [name for name in parties if self.knows(name)]
         others = [name for name in parties if name not in named]
         plain = _without(masked(" ".join(text.split())), others)
-        if not named and not self._is_known(text):
+        if not named and not self.knows(text):
             plain = " ".join(_REFERENCE.findall(plain.replace(REDACTED, " ")))
         return Kept(plain or None, named[0] if named else None)
 
-    def _is_known(self, text: str) -> bool:
+    def knows(self, text: str) -> bool:
+        """Whether a text names one of them."""
         return self._known is not None and self._known.search(text) is not None
 
 

@@ -135,6 +135,12 @@ class ProviderReport:
     time_zone: str
     sequence: int | None = None
 
+    @property
+    def names_payouts(self) -> bool:
+        """Whether some line that is no payout says which payout it is in."""
+        named = pl.col("payout_id").is_not_null() & (pl.col("kind") != "payout")
+        return bool(self.lines.select(named.any()).item())
+
 
 def totals_of(lines: pl.DataFrame) -> tuple[CurrencyTotals, ...]:
     """Return the control totals of canonical lines, sorted by currency."""

@@ -1,7 +1,7 @@
 """Alembic's environment: one migration at a time, under a lock of the database."""
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from order_ops.settings import get_settings
 from order_ops.store.tables import SCHEMAS, metadata
@@ -16,7 +16,7 @@ def _ours(name: str | None, kind: str, _parents: object) -> bool:
 def run() -> None:
     """Migrate in one transaction, one process at a time."""
     url = context.config.get_main_option("sqlalchemy.url") or _from_settings()
-    engine = create_engine(url)
+    engine = create_engine(url, poolclass=NullPool)  # closed as well when a migration fails
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         context.configure(
@@ -28,7 +28,6 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-    engine.dispose()
 
 
 def _from_settings() -> str:

@@ -44,20 +44,14 @@ ON CONFLICT (account, day) DO UPDATE SET snapshot_generation = known.generation;
 -- name: mark_done!
 UPDATE recon.day SET done_generation = snapshot_generation WHERE account = :account AND day = :day;
 
--- name: known_file^
-SELECT id, name, received_at FROM recon.source_file WHERE account = :account AND sha256 = :sha256;
-
--- name: add_file$
-INSERT INTO recon.source_file (account, provider, name, sha256, lines, totals)
-VALUES (:account, :provider, :name, :sha256, :lines, :totals::jsonb) RETURNING id;
-
 -- name: make_line_table#
 CREATE TEMP TABLE IF NOT EXISTS incoming_line (LIKE recon.provider_transactions)
     ON COMMIT DELETE ROWS;
 
 -- name: conflicting_lines
 -- The same line id with other amounts is a contradiction, not news.
-SELECT i.entry_id, i.line_no, known.line_no AS known_line, f.name AS known_file
+SELECT i.entry_id, i.line_no, known.line_no AS known_line, f.name AS known_file,
+    f.id AS known_file_id
 FROM incoming_line i
 JOIN recon.provider_transactions known USING (account, entry_id)
 JOIN recon.source_file f ON f.id = known.file_id
@@ -105,6 +99,10 @@ WITH added AS (
     RETURNING day
 )
 SELECT day, count(*) AS lines FROM added GROUP BY day ORDER BY day;
+
+-- name: tell_lines!
+-- What the file says of each line, so that it can be taken back.
+INSERT INTO recon.told_lines SELECT * FROM incoming_line;
 
 -- name: days_of_same_reference
 -- Days after a line that has come now, whose lines may tell it again.
@@ -160,8 +158,20 @@ ORDER BY i.entry_id;
 
 -- name: carried_provider
 SELECT p.* FROM recon.carry c JOIN recon.provider_transactions p USING (account, entry_id)
-WHERE c.account = :account AND c.day = :previous AND c.side = 'provider' AND p.day < :day
+WHERE c.account = :account AND c.day = :previous AND c.side = :side AND p.day < :day
 ORDER BY p.entry_id;
+
+-- name: days_since
+-- Days with a run: what is expected of them is judged anew.
+SELECT day FROM recon.run WHERE account = :account AND day >= :since;
+
+-- name: day_bank
+SELECT * FROM recon.banked WHERE account = :account AND day = :day ORDER BY entry_id;
+
+-- name: carried_bank
+SELECT b.* FROM recon.carry c JOIN recon.banked b USING (account, entry_id)
+WHERE c.account = :account AND c.day = :previous AND c.side = 'bank' AND b.day < :day
+ORDER BY b.entry_id;
 
 -- name: stale_days!
 -- Later days took in what this one carries out: when that changed, they are due again.
@@ -181,20 +191,78 @@ WHERE m.account = :account AND m.day <> :day AND m.match_id IN (
         ON other.side = now.side AND other.entry_id = now.entry_id
     WHERE other.account = :account AND other.day <> :day);
 
--- name: forget_orphaned_matches!
+-- name: forget_orphaned_matches
 DELETE FROM recon.payment_matches m
 WHERE m.account = :account AND m.day <> :day AND NOT EXISTS (
-    SELECT 1 FROM recon.match_members x WHERE x.account = m.account AND x.match_id = m.match_id);
+    SELECT 1 FROM recon.match_members x WHERE x.account = m.account AND x.match_id = m.match_id)
+RETURNING m.account, m.day, m.match_id, m.rule, m.currency, m.provider_minor;
 
 -- name: save_run!
 INSERT INTO recon.run (account, day, run_id, verdict, summary, rules_hash, input_hash,
-    carry_in_hash, carry_out_hash)
+    carry_in_hash, carry_out_hash, decisions_hash, decided_through)
 VALUES (:account, :day, :run_id, :verdict, :summary::jsonb, :rules_hash, :input_hash,
-    :carry_in_hash, :carry_out_hash)
+    :carry_in_hash, :carry_out_hash, :decisions_hash, :decided_through)
 ON CONFLICT (account, day) DO UPDATE SET run_id = excluded.run_id, verdict = excluded.verdict,
     summary = excluded.summary, rules_hash = excluded.rules_hash,
     input_hash = excluded.input_hash, carry_in_hash = excluded.carry_in_hash,
-    carry_out_hash = excluded.carry_out_hash, report = NULL, finished_at = now();
+    carry_out_hash = excluded.carry_out_hash, decisions_hash = excluded.decisions_hash,
+    decided_through = excluded.decided_through, report = NULL, parquet = NULL,
+    finished_at = now();
+
+-- name: standing_run^
+-- What an earlier run of the same day has brought.
+SELECT run_id, verdict, finished_at FROM recon.run WHERE account = :account AND day = :day;
+
+-- name: add_changes!
+-- What a run changed of a day that had results; the verdict has a row of its own when it changed.
+INSERT INTO recon.changes (account, day, run_id, previous_run_id, verdict_from, verdict_to,
+    table_name, change, row_id, currency, what_from, what_to, amount_from_minor, amount_to_minor,
+    columns)
+SELECT :account, :day, :run_id, :previous_run_id, :verdict_from, :verdict_to, told.*
+FROM unnest(:table_name::text[], :change::text[], :row_id::text[], :currency::text[],
+    :what_from::text[], :what_to::text[], :amount_from_minor::bigint[], :amount_to_minor::bigint[],
+    :columns::text[]) AS told
+UNION ALL
+SELECT :account, :day, :run_id, :previous_run_id, :verdict_from, :verdict_to,
+    'run', 'changed', 'verdict', NULL, :verdict_from, :verdict_to, NULL, NULL, 'verdict'
+WHERE :verdict_from <> :verdict_to;
+
+-- name: add_withdrawn!
+-- Matches that a run of another day took from theirs; that day is due, and stands without them.
+INSERT INTO recon.changes (account, day, run_id, previous_run_id, verdict_from, verdict_to,
+    table_name, change, row_id, currency, what_from, amount_from_minor)
+SELECT r.account, r.day, :run_id, r.run_id, r.verdict, r.verdict,
+    'payment_matches', 'gone', gone.match_id, gone.currency, gone.rule, gone.provider_minor
+FROM unnest(:account::text[], :day::date[], :match_id::text[], :rule::text[], :currency::text[],
+    :provider_minor::bigint[]) AS gone(account, day, match_id, rule, currency, provider_minor)
+JOIN recon.run r USING (account, day) ORDER BY r.account, r.day, gone.match_id;
+
+-- name: drift_of_days
+-- What the breaks of each reconciled day come to: with their sign, and without.
+SELECT r.day, b.currency, sum(abs(b.difference_minor)) AS gross_minor,
+    sum(b.difference_minor) AS net_minor
+FROM recon.run r LEFT JOIN recon.reconciliation_breaks b
+    ON b.account = r.account AND b.day = r.day AND b.status = 'break'
+WHERE r.account = :account AND r.day BETWEEN :first_day AND :last_day
+GROUP BY r.day, b.currency ORDER BY r.day, b.currency;
+
+-- name: forget_parquet!
+-- These days lost a match to another one: their files no longer say what the tables say.
+UPDATE recon.run r SET parquet = NULL
+FROM unnest(:account::text[], :day::date[]) AS lost(account, day)
+WHERE r.account = lost.account AND r.day = lost.day;
+
+-- name: lock_parquet$
+SELECT pg_advisory_xact_lock(hashtextextended('parquet:' || :account, 0));
+
+-- name: set_parquet!
+-- Not when a newer run stands: its own files are still to come.
+UPDATE recon.run SET parquet = :parquet
+WHERE account = :account AND day = :day AND finished_at = :finished_at;
+
+-- name: days_without_parquet
+SELECT day FROM recon.run WHERE account = :account AND parquet IS DISTINCT FROM :parquet
+ORDER BY day;
 
 -- name: set_report!
 UPDATE recon.run SET report = :report WHERE account = :account AND day = :day;
@@ -205,13 +273,13 @@ WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
 ORDER BY account, day;
 
 -- name: uneven_matches$
--- Matches that have not exactly one entry on each side: what a key cannot forbid.
+-- Matches that have no entry on a side, or several on both: what a key cannot forbid.
 SELECT count(*) FROM (
     SELECT p.match_id FROM recon.payment_matches p
     LEFT JOIN recon.match_members m USING (account, match_id)
     WHERE p.account = :account GROUP BY p.match_id
-    HAVING count(*) FILTER (WHERE m.side = 'internal') <> 1
-        OR count(*) FILTER (WHERE m.side = 'provider') <> 1
+    HAVING LEAST(count(*) FILTER (WHERE m.side = 'internal'),
+        count(*) FILTER (WHERE m.side = 'provider')) <> 1
 ) uneven;
 
 -- name: standing_breaks
@@ -248,8 +316,12 @@ WITH ends AS (
 )
 SELECT b.currency, b.line, sum(b.amount_minor) AS amount_minor
 FROM recon.reconciliation_bridge b JOIN ends USING (account)
-WHERE b.day BETWEEN ends.first_day AND ends.last_day AND CASE
-    WHEN b.line IN ('internal_total', 'provider_total', 'residual', 'tolerated', 'exchanged') THEN true
+WHERE b.line NOT IN ('provider_net', 'opening_balance', 'paid_out', 'closing_balance',
+        'closed_balance', 'payout_residual', 'transit_before', 'sent_to_bank', 'seen_in_bank',
+        'transit_after', 'closed_transit', 'beside_payouts', 'bank_residual')
+    AND b.day BETWEEN ends.first_day AND ends.last_day AND CASE
+    WHEN b.line IN ('internal_total', 'provider_total', 'residual', 'tolerated', 'exchanged',
+        'closed') THEN true
     WHEN b.line = 'opening_carry_forward' THEN b.day = ends.first_day
     ELSE b.day = ends.last_day END
 GROUP BY b.currency, b.line

@@ -5,7 +5,18 @@ timestamptz in UTC, every business row has its tenant. Constraints live here
 when a column list can say them; triggers and views are in the migrations.
 """
 
-from order_ops.store.tables import alerts, intake, jobs, ops, orders, recon
+from order_ops.store.tables import alerts, banks, decisions, intake, jobs, ops, orders, recon
 from order_ops.store.tables.columns import SCHEMAS, metadata
 
-__all__ = ["SCHEMAS", "alerts", "intake", "jobs", "metadata", "ops", "orders", "recon"]
+__all__ = [
+    "SCHEMAS",
+    "alerts",
+    "banks",
+    "decisions",
+    "intake",
+    "jobs",
+    "metadata",
+    "ops",
+    "orders",
+    "recon",
+]

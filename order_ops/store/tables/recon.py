@@ -1,7 +1,11 @@
 """Recon: inputs, results and what is due of reconciliation."""
 
+from typing import Any
+
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    Boolean,
     Column,
     Date,
     ForeignKey,
@@ -10,7 +14,6 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
 
@@ -35,39 +38,70 @@ source_file = Table(
     number("lines"),
     document("totals"),
     moment("received_at", now=True),
-    UniqueConstraint("account", "sha256"),
-    comment="Provider files, each once by its hash, with their control totals.",
+    Column("first_day", Date, nullable=True),
+    Column("last_day", Date, nullable=True),
+    number("sequence", null=True),
+    Column("corrects", ARRAY(BigInteger), nullable=False, server_default=text("'{}'::bigint[]")),
+    moment("withdrawn_at"),
+    Column("told_in_full", Boolean, nullable=False, server_default=text("false")),
+    Index(
+        "uq_source_file_account_sha256",
+        "account",
+        "sha256",
+        unique=True,
+        postgresql_where=text("withdrawn_at IS NULL"),
+    ),
+    comment="Files of providers and banks, each once by its hash, with their control totals. "
+    "`told_in_full`: all that it says is kept, so that it can be corrected and taken back.",
     schema="recon",
 )
+
+
+def _line() -> list[Column[Any]]:
+    """A line of a provider's file."""
+    return [
+        words("account"),
+        words("entry_id"),
+        Column("file_id", BigInteger, ForeignKey("recon.source_file.id"), nullable=False),
+        number("line_no"),
+        Column("day", Date, nullable=False),
+        words("kind"),
+        words("category"),
+        words("provider_ref", null=True),
+        words("order_ref", null=True),
+        number("amount_minor"),
+        number("fee_minor"),
+        number("net_minor"),
+        words("currency"),
+        moment("occurred_at", null=False),
+        Column("available_on", Date, nullable=True),
+        words("payout_id", null=True),
+        document("raw"),
+        words("status", null=True),
+        number("settled_minor", null=True),
+        words("settlement_currency", null=True),
+        words("method", null=True),
+    ]
+
 
 provider_transactions = Table(
     "provider_transactions",
     metadata,
-    words("account"),
-    words("entry_id"),
-    Column("file_id", BigInteger, ForeignKey("recon.source_file.id"), nullable=False),
-    number("line_no"),
-    Column("day", Date, nullable=False),
-    words("kind"),
-    words("category"),
-    words("provider_ref", null=True),
-    words("order_ref", null=True),
-    number("amount_minor"),
-    number("fee_minor"),
-    number("net_minor"),
-    words("currency"),
-    moment("occurred_at", null=False),
-    Column("available_on", Date, nullable=True),
-    words("payout_id", null=True),
-    document("raw"),
-    words("status", null=True),
-    number("settled_minor", null=True),
-    words("settlement_currency", null=True),
-    words("method", null=True),
+    *_line(),
     PrimaryKeyConstraint("account", "entry_id"),
     Index("ix_provider_transactions_day", "account", "day"),
     Index("ix_provider_transactions_reference", "account", "provider_ref"),
     comment="Lines of provider files, by account and the provider's line id.",
+    schema="recon",
+)
+
+told_lines = Table(
+    "told_lines",
+    metadata,
+    *_line(),
+    PrimaryKeyConstraint("account", "entry_id", "file_id"),
+    Index("ix_told_lines_file_id", "file_id"),
+    comment="What each provider file says of each line; provider_transactions has their sum.",
     schema="recon",
 )
 
@@ -125,8 +159,13 @@ run = Table(
     words("carry_out_hash"),
     words("report", null=True),
     moment("finished_at", now=True),
+    words("decisions_hash", default=""),
+    number("decided_through", default="0"),
+    words("parquet", null=True),
     PrimaryKeyConstraint("account", "day"),
-    comment="The latest run of each day: verdict, summary, and the hashes of what it used.",
+    comment="The latest run of each day: verdict, summary, and the hashes of what it used. "
+    "`decided_through`: the last event about breaks that it knew. `report`, `parquet`: where its "
+    "page and its files stand, once they do.",
     schema="recon",
 )
 
@@ -187,9 +226,16 @@ reconciliation_breaks = Table(
     Column("break_on", Date, nullable=False),
     words("explanation"),
     words("rule", null=True),
+    number("business_days", null=True),
     PrimaryKeyConstraint("account", "day", "break_id"),
-    one_of("status", "break", "pending"),
-    comment="Every difference of a day, named, with the money at stake.",
+    Index(
+        "ix_reconciliation_breaks_break_id",
+        "break_id",
+        postgresql_ops={"break_id": "text_pattern_ops"},
+    ),
+    one_of("status", "break", "pending", "accepted", "written_off"),
+    comment="Every difference of a day, named, with the money at stake. `business_days`: since it "
+    "was first seen, by the calendar of the rules.",
     schema="recon",
 )
 
@@ -255,5 +301,30 @@ carry = Table(
     words("entry_id"),
     PrimaryKeyConstraint("account", "day", "side", "entry_id"),
     comment="What a day leaves open for the next one.",
+    schema="recon",
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    identity(),
+    *_partition(),
+    moment("at", now=True),
+    words("run_id"),
+    words("previous_run_id"),
+    words("verdict_from"),
+    words("verdict_to"),
+    words("table_name"),
+    words("change"),
+    words("row_id"),
+    words("currency", null=True),
+    words("what_from", null=True),
+    words("what_to", null=True),
+    number("amount_from_minor", null=True),
+    number("amount_to_minor", null=True),
+    words("columns", null=True),
+    Index("ix_changes_day", "account", "day"),
+    one_of("change", "appeared", "gone", "changed"),
+    comment="What a later run changed of a day that had results, row by row.",
     schema="recon",
 )
