@@ -3,7 +3,7 @@
 import dagster as dg
 
 from order_ops.orchestration import jobs, own_process, schedules, sensors
-from order_ops.orchestration.assets import messages, reconciliation
+from order_ops.orchestration.assets import described, messages, reconciliation
 from order_ops.orchestration.resources import OrderOps
 
 # a run worker logs before anything of ours is called: at the start of its run
@@ -11,6 +11,8 @@ own_process.settle_in()
 
 defs = dg.Definitions(
     assets=[
+        described.PROVIDER_FILES,
+        described.LEDGER,
         messages.message_ledger,
         reconciliation.provider_transactions,
         reconciliation.internal_transactions,

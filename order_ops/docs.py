@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.types import TypeEngine
 
 from order_ops.domain import events, payloads
-from order_ops.store.tables import metadata
+from order_ops.store.tables import analytics, metadata
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _MADE = "<!-- Made by `python -m order_ops.docs`: change the code, not this file. -->\n\n"
@@ -86,7 +86,7 @@ def _type(schema: dict[str, Any]) -> str:
 
 def dictionary_page() -> str:
     """docs/data-dictionary.md, from `order_ops.store.tables`."""
-    parts = [_MADE, _DICTIONARY_HEAD]
+    parts = [_MADE, _DICTIONARY_HEAD, *_views()]
     for table in sorted(metadata.tables.values(), key=lambda t: (str(t.schema), t.name)):
         keys = ", ".join(f"`{column.name}`" for column in table.primary_key)
         parts.append(f"\n## {table.schema}.{table.name}\n\n")
@@ -98,17 +98,32 @@ def dictionary_page() -> str:
     return "".join(parts)
 
 
+def _views() -> list[str]:
+    """The views of analysts, each column with its meaning."""
+    parts = []
+    for view in analytics.COLUMNS:
+        # some views are more or less than a table
+        made_of = analytics.MADE_OF.get(view)
+        columns = metadata.tables[f"recon.{made_of or view}"].columns
+        names = list(analytics.COLUMNS[view]) if made_of else columns.keys()
+        parts.append(f"\n## analytics.{view}\n\n| column | type | |\n|---|---|---|\n")
+        for name in names:
+            kind = _sql(columns[name].type) if name in columns else analytics.KINDS[name]
+            parts.append(f"| `{name}` | {kind} | {analytics.meaning(view, name)} |\n")
+    return parts
+
+
 def _sql(kind: TypeEngine[Any]) -> str:
     return kind.compile(dialect=dialect()).lower()  # type: ignore[no-untyped-call]
 
 
 _DICTIONARY_HEAD = """# Data dictionary
 
-Analysts read the schema `analytics`: its views `provider_transactions`, `internal_transactions`,
-`payment_matches`, `reconciliation_breaks` and `reconciliation_bridge` are the tables of the same
-name in `recon`, and keep their names and columns. `order_ops.analytics.load` gives them as pandas
-frames. Columns that end in `_minor` are amounts in minor units of the row's `currency`; times are
-UTC; `day` is the accounting day of the account, in its own time zone.
+Analysts read the schema `analytics`, and with the role `order_ops_analyst` nothing else: its views
+keep their names and columns, and each column says what it is, here and in its comment. How to read
+them: [for analysts](analysts.md). All else is how order_ops works inside, and may change. Columns
+that end in `_minor` are amounts in minor units of the row's `currency`; times are UTC; `day` is the
+accounting day of the account, in its own time zone.
 """
 
 PAGES = {"events.md": events_page, "data-dictionary.md": dictionary_page}

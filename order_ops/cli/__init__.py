@@ -2,7 +2,21 @@
 
 import typer
 
-from order_ops.cli import alerts, dlq, doctor, files, messages, pauses, provider, system, trace
+from order_ops.cli import (
+    alerts,
+    audit,
+    bank,
+    breaks,
+    dlq,
+    doctor,
+    files,
+    messages,
+    pauses,
+    provider,
+    simulate,
+    system,
+    trace,
+)
 
 app = typer.Typer(
     name="order-ops",
@@ -24,9 +38,13 @@ for command in (
     trace.trace,
     files.ingest,
     files.reconcile,
+    simulate.simulate,
 ):
     app.command()(command)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(audit.app, name="audit")
+app.add_typer(bank.app, name="bank")
+app.add_typer(breaks.app, name="breaks")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(messages.app, name="messages")
 app.add_typer(provider.app, name="provider")

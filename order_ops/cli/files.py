@@ -2,20 +2,34 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import typer
 
 from order_ops.cli.base import check_writable, console, explained, pool, write_json
+from order_ops.cli.dry_run import rehearse
 from order_ops.cli.provider import options_of_texts
+from order_ops.cli.source_files import Corrects, tell_ingested
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="A stored day of --account: what a run would change; writes nothing."
+    ),
+]
 
 
 def ingest(
     file: Annotated[Path, typer.Argument(help="The provider's file.")],
     account: Annotated[str, typer.Option(help="The provider account it is of.")],
+    corrects: Corrects = None,
+    covers: Annotated[
+        list[datetime] | None,
+        typer.Option(formats=["%Y-%m-%d"], help="A day the file is of without a line of it."),
+    ] = None,
 ) -> None:
     """Store a provider file; the days it has lines of are then reconciled."""
     from order_ops.jobs.ingest import ingest as run  # noqa: PLC0415
@@ -23,14 +37,14 @@ def ingest(
     with explained():
         settings = get_settings()
         found = load_mapping(settings.mapping).account(account)
-        done = run(pool(patient=True), found, file)
-    if done.known_since:
-        console.out(f"{done.name} is known since {done.known_since}: nothing changed.")
-        return
-    new = sum(done.new_by_day.values())
-    console.out(f"{done.name}: {done.lines} lines, {new} of them new.")
-    for day, lines in sorted(done.new_by_day.items()):
-        console.print(f"  {day}: {lines} lines; the day will be reconciled.")
+        done = run(
+            pool(patient=True),
+            found,
+            file,
+            corrects=corrects or [],
+            covers=[day.date() for day in covers or []],
+        )
+    tell_ingested(done)
 
 
 def _known_zone(value: str) -> str:
@@ -40,9 +54,11 @@ def _known_zone(value: str) -> str:
 
 
 def reconcile(
-    internal: Annotated[Path, typer.Option(help="Our payments, CSV or Parquet.")],
-    provider: Annotated[str, typer.Option(help="PROVIDER:FILE, such as stripe:report.csv.")],
-    out: Annotated[Path, typer.Option(help="Folder for tables and report.")],
+    internal: Annotated[Path | None, typer.Option(help="Our payments, CSV or Parquet.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="PROVIDER:FILE, such as stripe:report.csv.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for tables and report.")] = None,
     rules: Annotated[Path | None, typer.Option(help="Matching rules, YAML.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the summary to this file.")
@@ -62,8 +78,34 @@ def reconcile(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Close the files as of this day; default: today."),
     ] = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="With --dry-run: the account's day."),
+    ] = None,
+    engine: Annotated[
+        Literal["polars", "pandas", "duckdb", "pyspark"],
+        typer.Option(help="That reconciles; duckdb keeps its steps on disk."),
+    ] = "polars",
+    *,
+    dry_run: DryRun = False,
 ) -> None:
-    """Reconcile files against files: the same core, no server needed."""
+    """Reconcile files against files, no server needed; or tell what a stored day would change by.
+
+    Stored days are reconciled by reconcile_payments_job.
+    """
+    if dry_run:
+        if day is None:
+            raise typer.BadParameter("say which day", param_hint="--day")
+        with explained():
+            check_writable(json_file)
+            outcome = rehearse(account, day.date())
+        if json_file is not None:
+            write_json(json_file, outcome)
+        return
+    for option, given in (("--internal", internal), ("--provider", provider), ("--out", out)):
+        if given is None:
+            raise typer.BadParameter("is needed to reconcile files", param_hint=option)
+    assert internal is not None and provider is not None and out is not None  # noqa: PT018
     from order_ops.jobs.reconcile_files import reconcile_files  # noqa: PLC0415
     from order_ops.reconciliation.rules import load_rules  # noqa: PLC0415
 
@@ -78,6 +120,7 @@ def reconcile(
             as_of=as_of.date() if as_of else None,
             out=out,
             provider_options=options_of_texts(provider_option or []),
+            engine=engine,
         )
     if json_file is not None:
         write_json(json_file, done.summary)

@@ -1,4 +1,4 @@
-"""`order-ops provider`: what a file of a provider says, before anything is stored."""
+"""`order-ops provider`: what a file of a provider says, and files that are stored."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from order_ops.cli.base import JsonFile, check_writable, console, explained, plain, write_json
+from order_ops.cli.source_files import listing, withdraw
 from order_ops.domain.money import format_minor
 from order_ops.mapping import load_mapping
 from order_ops.settings import SettingsError, get_settings
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from order_ops.providers.files.report import ProviderReport
 
 app = typer.Typer(help="Files of payment providers.", no_args_is_help=True)
+app.command()(withdraw)
+app.command("files")(listing)
 
 _SHOWN = ("line_no", "entry_id", "kind", "status", "provider_ref", "order_ref", "occurred_at")
 

@@ -54,9 +54,11 @@ def migrate() -> None:
     with explained():
         url = get_settings().database_url
         before, head = migrations.pending(url)
-        migrations.upgrade(url)
+        missing = migrations.upgrade(url)
     done = "is at" if before == head else f"went from {before or 'nothing'} to"
     console.print(f"The database {done} revision {head}.")
+    if missing:
+        console.print(f"But {missing}.", soft_wrap=True)
 
 
 def consume() -> None:

@@ -19,7 +19,7 @@ import pytest
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
 from order_ops.messaging.publisher import Outgoing, Publisher
-from order_ops_tests.integration.test_reconcile import _file
+from order_ops_tests.integration.reconciling import stripe_file
 from order_ops_tests.shop import created, paid, reserved
 
 pytestmark = pytest.mark.slow
@@ -135,7 +135,7 @@ def test_a_message_becomes_an_order_within_15_seconds(system: System) -> None:
 
 def test_a_provider_file_leads_to_a_materialised_day(system: System, tmp_path: Path) -> None:
     system.publish(created("o1"), reserved("o1"), paid("o1"))
-    path = _file(tmp_path, "report.csv", [("txn_1", "2026-03-10", "o1", 1_000)])
+    path = stripe_file(tmp_path, "report.csv", [("txn_1", "2026-03-10", "o1", 1_000)])
     said = system.run("order-ops", "ingest", str(path), "--account", "shop-cards")
     assert "1 of them new" in said
     query = "SELECT summary FROM recon.run WHERE account = 'shop-cards' AND day = '2026-03-10'"

@@ -26,7 +26,7 @@ from order_ops.jobs.staged import Terms
 from order_ops.providers.files.report import ReportError
 from order_ops.telemetry import logs
 from order_ops_tests.integration.conftest import Shop
-from order_ops_tests.integration.test_reconcile import HEADER
+from order_ops_tests.integration.reconciling import HEADER
 from order_ops_tests.shop import created, message
 
 CANARIES = {

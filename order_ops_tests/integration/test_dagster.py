@@ -1,8 +1,10 @@
 """Jobs, sensors and schedules on a real Dagster instance in Postgres."""
 
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import dagster as dg
 import pytest
@@ -38,7 +40,12 @@ def test_a_partition_is_materialised_with_its_checks(
     result = run(defs, instance, "reconcile_payments_job", "shop-cards|2026-03-10")
     assert result.success
     checks = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-    assert checks == {"bridge_closes_to_zero": True, "entries_matched_once": True}
+    assert checks == {
+        "bridge_closes_to_zero": True,
+        "entries_matched_once": True,
+        "no_break_is_unclassified": True,
+        "parquet_says_what_the_tables_say": True,
+    }
     bridge = result.asset_materializations_for_node("reconcile_payments")
     assert {m.asset_key.to_user_string() for m in bridge} == {
         "payment_matches",
@@ -48,6 +55,44 @@ def test_a_partition_is_materialised_with_its_checks(
     assert shop.one("SELECT verdict FROM recon.run") == "RECONCILED_WITH_PENDING"
     report = Path(shop.one("SELECT report FROM recon.run"))
     assert "BRL 10.00" in report.read_text(encoding="utf-8")
+
+
+def test_what_people_see_of_a_day_is_in_its_metadata(
+    shop: Shop, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    shop.stage(created("o1"), reserved("o1"), paid("o1"))
+    shop.apply()
+    result = run(defs, instance, "reconcile_payments_job", "shop-cards|2026-03-10")
+    made = {
+        one.asset_key.to_user_string(): {key: value.value for key, value in one.metadata.items()}
+        for one in result.asset_materializations_for_node("reconcile_payments")
+    }
+    assert (
+        "| Missing provider, pending | 1 | BRL 10.00 |" in made["reconciliation_breaks"]["breaks"]
+    )
+    assert made["reconciliation_breaks"]["changed"] == "The first run of this day."
+    plot = made["reconciliation_bridge"]["plot"].split("base64,")[1].rstrip(")")
+    assert ET.fromstring(b64decode(plot)).tag.endswith("svg"), "a picture by itself"
+
+
+def test_every_asset_of_reconciliation_says_its_columns_owner_and_freshness(
+    defs: dg.Definitions,
+) -> None:
+    graph = defs.resolve_asset_graph()
+    keys = dg.AssetSelection.groups("reconciliation").resolve(graph)
+    assert len(keys) == 5
+    for key in keys:
+        node = graph.get(key)
+        schema = node.metadata["dagster/column_schema"]
+        assert schema.columns
+        assert all(column.description for column in schema.columns), key
+        assert node.owners
+        assert node.description
+        assert node.freshness_policy is not None
+    assert {key.to_user_string() for key in graph.external_asset_keys} == {
+        "order_ledger",
+        "provider_files",
+    }
 
 
 def test_the_check_fails_when_the_bridge_does_not_close(

@@ -1,71 +1,21 @@
 """A day's reconciliation in the tables: idempotent, convergent, and nothing of a bad file."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from order_ops.jobs.ingest import ingest
-from order_ops.jobs.reconcile import reconcile_day, snapshot_internal, uneven_matches
+from order_ops.jobs.reconcile import uneven_matches
 from order_ops.jobs.reconciliation_days import AccountDay, take_due
 from order_ops.mapping.accounts import AccountFiles
 from order_ops.providers.files.report import ReportError
-from order_ops.reconciliation.rules import load_rules
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
+from order_ops_tests.integration.reconciling import DAYS, RESULTS, reconciled, stripe_file, tables
 from order_ops_tests.shop import NOW, created, paid, reserved
 from order_ops_tests.unit.providers import files
-
-HEADER = (
-    "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,"
-    "reporting_category,payment_intent_id,charge_id,source_id,payment_metadata[order_id]"
-)
-RESULTS = (
-    "payment_matches",
-    "match_members",
-    "reconciliation_breaks",
-    "break_members",
-    "match_proposals",
-    "proposal_members",
-    "reconciliation_bridge",
-    "carry",
-)
-DAYS = [date(2026, 3, 9), date(2026, 3, 10), date(2026, 3, 11), date(2026, 3, 12)]
-
-
-def _file(folder: Path, name: str, lines: Sequence[tuple[str, str, str, int]]) -> Path:
-    """A Stripe report; lines are (line id, day, order, amount in minor units)."""
-    rows = [
-        f"{line},{day} 15:00:00,{day} 15:00:00,brl,{amount / 100:.2f},0.00,{amount / 100:.2f},"
-        f"charge,pi_{order},ch_{order},ch_{order},{order}"
-        for line, day, order, amount in lines
-    ]
-    path = folder / name
-    path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
-    return path
-
-
-def _reconcile(shop: Shop, *days: date) -> dict[date, Any]:
-    found = {}
-    for day in days:
-        account_day = AccountDay(day, "shop-cards")
-        snapshot_internal(shop.pool, shop.mapping, account_day)
-        found[day] = reconcile_day(shop.pool, shop.mapping, load_rules(), account_day, "r").summary
-    return found
-
-
-def _tables(shop: Shop) -> dict[str, list[Any]]:
-    with shop.pool.connect() as connection:
-        return {
-            table: connection.execute(text(f"SELECT t::text FROM recon.{table} t ORDER BY 1"))
-            .scalars()
-            .all()
-            for table in RESULTS
-        }
 
 
 @pytest.fixture
@@ -75,12 +25,12 @@ def traded(shop: Shop, tmp_path: Path) -> Shop:
         shop.stage(created(order), reserved(order), paid(order))
     shop.apply()
     lines = [("txn_1", "2026-03-10", "o1", 1_000), ("txn_2", "2026-03-11", "o2", 1_000)]
-    ingest(shop.pool, shop.mapping.account("shop-cards"), _file(tmp_path, "a.csv", lines))
+    ingest(shop.pool, shop.mapping.account("shop-cards"), stripe_file(tmp_path, "a.csv", lines))
     return shop
 
 
 def test_late_counterparts_match_and_what_stays_missing_breaks(traded: Shop) -> None:
-    found = _reconcile(traded, *DAYS)
+    found = reconciled(traded, *DAYS)
     assert [found[day]["verdict"] for day in DAYS] == [
         "RECONCILED",
         "RECONCILED_WITH_PENDING",
@@ -103,29 +53,29 @@ def test_late_counterparts_match_and_what_stays_missing_breaks(traded: Shop) -> 
 
 
 def test_a_day_again_gives_the_same_tables(traded: Shop) -> None:
-    _reconcile(traded, *DAYS)
-    before = _tables(traded)
+    reconciled(traded, *DAYS)
+    before = tables(traded)
     assert len(before["payment_matches"]) == 2
-    _reconcile(traded, *DAYS)
-    assert _tables(traded) == before
+    reconciled(traded, *DAYS)
+    assert tables(traded) == before
 
 
 def test_any_order_of_days_and_files_comes_to_the_same_tables(traded: Shop, tmp_path: Path) -> None:
     account = traded.mapping.account("shop-cards")
-    late = _file(tmp_path, "late.csv", [("txn_3", "2026-03-10", "o3", 990)])
-    _reconcile(traded, *reversed(DAYS))
+    late = stripe_file(tmp_path, "late.csv", [("txn_3", "2026-03-10", "o3", 990)])
+    reconciled(traded, *reversed(DAYS))
     ingest(traded.pool, account, late)
     rounds = 0
     while due := _due(traded):
         rounds += 1
         assert rounds < 20, "it converges"
-        _reconcile(traded, *[account_day.day for account_day in due])
-    backwards = _tables(traded)
+        reconciled(traded, *[account_day.day for account_day in due])
+    backwards = tables(traded)
     with transaction(traded.pool) as conn:
         for table in (*RESULTS, "run"):
             conn.execute(f"TRUNCATE recon.{table}")
-    _reconcile(traded, *DAYS)
-    assert _tables(traded) == backwards
+    reconciled(traded, *DAYS)
+    assert tables(traded) == backwards
     shorts = traded.rows(
         "SELECT DISTINCT break_id, difference_minor FROM recon.reconciliation_breaks "
         "WHERE status = 'break'"
@@ -142,7 +92,7 @@ def _due(shop: Shop) -> list[AccountDay]:
 
 def test_news_makes_a_closed_day_due_until_it_is_taken_in(traded: Shop) -> None:
     assert AccountDay(date(2026, 3, 10), "shop-cards") in _due(traded)
-    _reconcile(traded, date(2026, 3, 10), date(2026, 3, 11))
+    reconciled(traded, date(2026, 3, 10), date(2026, 3, 11))
     assert _due(traded) == []
     traded.stage(paid("o1", payment="pi_late", sequence=9))
     traded.apply()
@@ -159,10 +109,10 @@ def test_a_file_is_known_by_its_content_and_lines_by_their_ids(
 ) -> None:
     account = traded.mapping.account("shop-cards")
     lines = [("txn_1", "2026-03-10", "o1", 1_000), ("txn_2", "2026-03-11", "o2", 1_000)]
-    again = ingest(traded.pool, account, _file(tmp_path, "renamed.csv", lines))
+    again = ingest(traded.pool, account, stripe_file(tmp_path, "renamed.csv", lines))
     assert again.known_since is not None
     longer = [*lines, ("txn_9", "2026-03-11", "o9", 5)]
-    more = ingest(traded.pool, account, _file(tmp_path, "more.csv", longer))
+    more = ingest(traded.pool, account, stripe_file(tmp_path, "more.csv", longer))
     assert more.new_by_day == {date(2026, 3, 11): 1}
 
 
@@ -170,7 +120,7 @@ def test_a_contradiction_is_refused_and_nothing_of_its_file_is_stored(
     traded: Shop, tmp_path: Path
 ) -> None:
     lines = [("txn_8", "2026-03-10", "o8", 1), ("txn_1", "2026-03-10", "o1", 999)]
-    path = _file(tmp_path, "b.csv", lines)
+    path = stripe_file(tmp_path, "b.csv", lines)
     with pytest.raises(ReportError, match=r"b\.csv, line 3.*txn_1.*a\.csv, line 2"):
         ingest(traded.pool, traded.mapping.account("shop-cards"), path)
     assert traded.one("SELECT count(*) FROM recon.provider_transactions") == 2
@@ -190,7 +140,7 @@ def test_a_contradiction_is_refused_and_nothing_of_its_file_is_stored(
 def test_a_bad_file_is_one_clear_error_and_nothing_is_stored(
     shop: Shop, tmp_path: Path, good: str, bad: str, where: str
 ) -> None:
-    path = _file(tmp_path, "bad.csv", [("txn_1", "2026-03-10", "o1", 1_000)])
+    path = stripe_file(tmp_path, "bad.csv", [("txn_1", "2026-03-10", "o1", 1_000)])
     path.write_text(path.read_text().replace(good, bad))
     with pytest.raises(ReportError) as caught:
         ingest(shop.pool, shop.mapping.account("shop-cards"), path)
@@ -207,8 +157,10 @@ def test_an_entry_that_moves_to_another_day_leaves_no_false_break(
     shop.stage(created("o1"), reserved("o1"))
     shop.apply()
     account = shop.mapping.account("shop-cards")
-    ingest(shop.pool, account, _file(tmp_path, "a.csv", [("txn_1", "2026-03-10", "o1", 1_000)]))
-    found = _reconcile(shop, date(2026, 3, 10))
+    ingest(
+        shop.pool, account, stripe_file(tmp_path, "a.csv", [("txn_1", "2026-03-10", "o1", 1_000)])
+    )
+    found = reconciled(shop, date(2026, 3, 10))
     assert set(found[date(2026, 3, 10)]["breaks"]) == {"paid_not_recorded"}
     late = paid("o1")
     shop.stage(replace(late, body=late.body.replace(b"2026-03-10T15", b"2026-03-11T15")))
@@ -217,7 +169,7 @@ def test_an_entry_that_moves_to_another_day_leaves_no_false_break(
     while due := _due(shop):
         rounds += 1
         assert rounds < 20, "it converges"
-        _reconcile(shop, *[account_day.day for account_day in due])
+        reconciled(shop, *[account_day.day for account_day in due])
     standing = shop.rows(
         "SELECT day, class AS name, status FROM recon.reconciliation_breaks WHERE status = 'break'"
     )
@@ -226,7 +178,7 @@ def test_an_entry_that_moves_to_another_day_leaves_no_false_break(
 
 
 def test_a_match_without_both_of_its_entries_is_counted(traded: Shop) -> None:
-    _reconcile(traded, *DAYS)
+    reconciled(traded, *DAYS)
     assert uneven_matches(traded.pool, "shop-cards") == 0
     with transaction(traded.pool) as conn:
         conn.execute(
@@ -238,14 +190,14 @@ def test_a_match_without_both_of_its_entries_is_counted(traded: Shop) -> None:
 
 def test_a_later_file_may_name_what_an_earlier_one_left_blank(traded: Shop, tmp_path: Path) -> None:
     account = traded.mapping.account("shop-cards")
-    poor = _file(tmp_path, "poor.csv", [("txn_3", "2026-03-10", "o3", 1_000)])
+    poor = stripe_file(tmp_path, "poor.csv", [("txn_3", "2026-03-10", "o3", 1_000)])
     full = poor.read_text()
     poor.write_text(full.replace("pi_o3,ch_o3,ch_o3,o3", ",,,"))
     ingest(traded.pool, account, poor)
     rich = tmp_path / "rich.csv"
     rich.write_text(full)
     assert ingest(traded.pool, account, rich).new_by_day == {date(2026, 3, 10): 1}
-    assert _reconcile(traded, date(2026, 3, 10))[date(2026, 3, 10)]["matched"] == 2
+    assert reconciled(traded, date(2026, 3, 10))[date(2026, 3, 10)]["matched"] == 2
 
 
 TRR = Path(files.__file__).parent / "golden" / "paypal_trr.csv"
@@ -283,7 +235,7 @@ def test_a_line_whose_type_is_mapped_since_is_read_anew_and_is_no_contradiction(
         conn.execute("UPDATE recon.provider_transactions SET kind = 'unclassified'")
         conn.execute("UPDATE recon.day SET done_generation = generation")
     again = [("txn_1", "2026-03-10", "o1", 1_000), ("txn_3", "2026-03-12", "o3", 5)]
-    ingest(traded.pool, traded.mapping.account("shop-cards"), _file(tmp_path, "b.csv", again))
+    ingest(traded.pool, traded.mapping.account("shop-cards"), stripe_file(tmp_path, "b.csv", again))
     kind = "SELECT kind FROM recon.provider_transactions WHERE entry_id = 'txn_1'"
     assert traded.one(kind) == "charge"
     news = traded.rows("SELECT day FROM recon.day WHERE generation > done_generation ORDER BY day")
@@ -294,9 +246,9 @@ def test_what_is_told_again_on_a_later_day_is_a_duplicate_and_stays_one(
     traded: Shop, tmp_path: Path
 ) -> None:
     account = traded.mapping.account("shop-cards")
-    again = _file(tmp_path, "again.csv", [("txn_7", "2026-03-11", "o1", 1_000)])
+    again = stripe_file(tmp_path, "again.csv", [("txn_7", "2026-03-11", "o1", 1_000)])
     ingest(traded.pool, account, again)
-    _reconcile(traded, *DAYS)
+    reconciled(traded, *DAYS)
     found = traded.rows(
         "SELECT b.day, b.class AS found FROM recon.reconciliation_breaks b "
         "JOIN recon.break_members m USING (account, day, break_id) "

@@ -7,7 +7,7 @@ partition is an accounting day of a provider account.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -15,6 +15,7 @@ from order_ops.jobs.catalogue import RECONCILE_PAYMENTS
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.jobs.runtime import Running
 from order_ops.orchestration.assets.chosen import chosen
+from order_ops.orchestration.assets.described import DAILY, LEDGER, OWNERS, PROVIDER_FILES, columns
 from order_ops.orchestration.partitions import account_days
 from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from order_ops.jobs.reconcile import DayResult, Inputs
 
 GROUP = "reconciliation"
-OWNERS = ["team:finance-operations"]
 
 
 @dg.asset(
+    deps=[PROVIDER_FILES],
+    metadata=columns("provider_transactions"),
+    freshness_policy=DAILY,
     partitions_def=account_days,
     group_name=GROUP,
     owners=OWNERS,
@@ -48,6 +51,9 @@ def provider_transactions(
 
 
 @dg.asset(
+    deps=[LEDGER],
+    metadata=columns("internal_transactions"),
+    freshness_policy=DAILY,
     partitions_def=account_days,
     group_name=GROUP,
     owners=OWNERS,
@@ -62,11 +68,33 @@ def internal_transactions(
     """recon.internal_transactions of the partition: a snapshot of the internal source."""
     from order_ops.jobs.reconcile import snapshot_internal  # noqa: PLC0415 - dataframes
 
+    _refuse_beside_dry_run(context)
+
     def work(running: Running) -> "Inputs":
         account_day = AccountDay.parse(context.partition_key)
         return snapshot_internal(running.pool, order_ops.mapping, account_day)
 
     yield from _inputs(performed(context, order_ops, RECONCILE_PAYMENTS, work, once=False))
+
+
+class ReconcileConfig(dg.Config):
+    """With `dry_run` nothing is written: the difference to what stands is in an observation.
+
+    Choose payment_matches, reconciliation_breaks and reconciliation_bridge alone for it.
+    """
+
+    dry_run: bool = False
+
+
+def _refuse_beside_dry_run(context: dg.AssetExecutionContext) -> None:
+    """Inputs of a dry run are read by it and are not to be written before it."""
+    configs: Any = context.run.run_config.get("ops", {})
+    if configs.get("reconcile_payments", {}).get("config", {}).get("dry_run"):
+        raise dg.Failure(
+            "a dry run reads both sides itself: choose payment_matches, reconciliation_breaks and "
+            "reconciliation_bridge alone for it",
+            allow_retries=False,
+        )
 
 
 @dg.multi_asset(
@@ -82,6 +110,8 @@ def internal_transactions(
             owners=OWNERS,
             kinds={"postgres", "polars"},
             description=description,
+            metadata=columns(name),
+            freshness_policy=DAILY,
             skippable=True,
         )
         for name, description in (
@@ -101,31 +131,85 @@ def internal_transactions(
             "entries_matched_once",
             asset="payment_matches",
             partitions_def=account_days,
-            description="Each match has one entry on each side, on every day of the account.",
+            description="Each match has one entry on a side and one or several on the other.",
+        ),
+        dg.AssetCheckSpec(
+            "parquet_says_what_the_tables_say",
+            asset="payment_matches",
+            partitions_def=account_days,
+            description="The Parquet of every day of the account is of its latest run.",
+        ),
+        dg.AssetCheckSpec(
+            "no_break_is_unclassified",
+            asset="reconciliation_breaks",
+            partitions_def=account_days,
+            description="Each type of line that the provider lists is mapped to a kind.",
         ),
     ],
 )
 def reconcile_payments(
-    context: dg.AssetExecutionContext, order_ops: OrderOps
+    context: dg.AssetExecutionContext, config: ReconcileConfig, order_ops: OrderOps
 ) -> Iterator["dg.MaterializeResult[None]"]:
     """Reconcile the partition; see `order_ops.jobs.reconcile`."""
-    from order_ops.jobs import reconcile  # noqa: PLC0415 - dataframes
+    from order_ops.jobs import parquet, reconcile  # noqa: PLC0415 - dataframes
     from order_ops.jobs.report import write_report  # noqa: PLC0415 - plots
 
     account_day = AccountDay.parse(context.partition_key)
 
-    def work(running: Running) -> "tuple[DayResult, Path]":
-        run_id = context.run.run_id
-        mapping, rules = order_ops.mapping, order_ops.rules()
-        day = reconcile.reconcile_day(running.pool, mapping, rules, account_day, run_id)
-        return day, write_report(running.pool, order_ops.settings.home, day)
+    def reconciled(running: Running) -> "DayResult":
+        return reconcile.reconcile_day(
+            running.pool,
+            order_ops.mapping,
+            order_ops.rules(),
+            account_day,
+            context.run.run_id,
+            engine=order_ops.settings.engine,
+            dry_run=config.dry_run,
+        )
+
+    if config.dry_run:
+        _observe(
+            context, performed(context, order_ops, RECONCILE_PAYMENTS, reconciled, dry_run=True)
+        )
+        return
+
+    def work(running: Running) -> "tuple[DayResult, Path, int]":
+        day = reconciled(running)
+        page = write_report(running.pool, order_ops.settings.home, day)
+        root = parquet.root_of(order_ops.settings)
+        parquet.write_day(running.pool, root, account_day)
+        return day, page, parquet.mend(running.pool, root, account_day.account)
 
     done = performed(context, order_ops, RECONCILE_PAYMENTS, work)
     if done is None:
         return
-    day, report = done
+    day, report, unwritten = done
     uneven = reconcile.uneven_matches(order_ops.pool, account_day.account)
-    yield from chosen(context, (_matches(day, uneven), _breaks(day, str(report)), _bridge(day)))
+    yield from chosen(
+        context, (_matches(day, uneven, unwritten), _breaks(day, str(report)), _bridge(day))
+    )
+
+
+def _observe(context: dg.AssetExecutionContext, done: "DayResult | None") -> None:
+    """What a dry run found, where the assets are looked at; they are not materialised."""
+    if done is None:
+        return
+    from order_ops.jobs.report import difference_markdown  # noqa: PLC0415 - plots
+
+    for key in sorted(context.selected_asset_keys):
+        context.log_event(
+            dg.AssetObservation(
+                asset_key=key,
+                partition=context.partition_key,
+                metadata={
+                    "dry_run": True,
+                    "verdict": done.result.verdict,
+                    "verdict_stands": done.stood.verdict if done.stood else "none",
+                    "changes": done.difference.height,
+                    "difference": dg.MetadataValue.md(difference_markdown(done)),
+                },
+            )
+        )
 
 
 def _inputs(inputs: "Inputs | None") -> Iterator["dg.MaterializeResult[None]"]:
@@ -142,7 +226,14 @@ def _inputs(inputs: "Inputs | None") -> Iterator["dg.MaterializeResult[None]"]:
     )
 
 
-def _matches(done: "DayResult", uneven: int) -> "dg.MaterializeResult[None]":
+def _matches(done: "DayResult", uneven: int, unwritten: int) -> "dg.MaterializeResult[None]":
+    files = dg.AssetCheckResult(
+        check_name="parquet_says_what_the_tables_say",
+        asset_key="payment_matches",
+        passed=unwritten == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"days_to_write": unwritten},
+    )
     check = dg.AssetCheckResult(
         check_name="entries_matched_once",
         asset_key="payment_matches",
@@ -156,28 +247,42 @@ def _matches(done: "DayResult", uneven: int) -> "dg.MaterializeResult[None]":
             "matched": done.result.matched,
             "verdict": done.result.verdict,
         },
-        check_results=[check],
+        check_results=[check, files],
     )
 
 
 def _breaks(done: "DayResult", report: str) -> "dg.MaterializeResult[None]":
+    from order_ops.jobs.report import breaks_markdown, difference_markdown  # noqa: PLC0415 - plots
     from order_ops.reconciliation.summary import money_sentence  # noqa: PLC0415 - dataframes
 
+    changed = difference_markdown(done) if done.stood else "The first run of this day."
     return dg.MaterializeResult(
         asset_key="reconciliation_breaks",
         metadata={
             "dagster/row_count": done.result.breaks.height,
             "at_stake": dg.MetadataValue.md(money_sentence(done.summary["breaks"])),
-            "breaks": done.summary["breaks"],
+            "breaks": dg.MetadataValue.md(breaks_markdown(done)),
+            "changed": dg.MetadataValue.md(changed),
             "proposals": done.result.proposals.height,
-            "pending": done.summary["pending"],
             "report": dg.MetadataValue.path(report),
         },
+        check_results=[_unclassified(done)],
+    )
+
+
+def _unclassified(done: "DayResult") -> dg.AssetCheckResult:
+    found = done.result.breaks["class"].to_list().count("unclassified")
+    return dg.AssetCheckResult(
+        check_name="no_break_is_unclassified",
+        asset_key="reconciliation_breaks",
+        passed=found == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"unclassified": found},
     )
 
 
 def _bridge(done: "DayResult") -> "dg.MaterializeResult[None]":
-    from order_ops.jobs.report import bridge_markdown  # noqa: PLC0415 - plots
+    from order_ops.jobs.report import bridge_markdown, bridge_plots  # noqa: PLC0415 - plots
 
     residual = dict(done.result.residual_minor)
     check = dg.AssetCheckResult(
@@ -192,6 +297,7 @@ def _bridge(done: "DayResult") -> "dg.MaterializeResult[None]":
             "dagster/row_count": done.result.bridge.height,
             "verdict": done.result.verdict,
             "bridge": dg.MetadataValue.md(bridge_markdown(done)),
+            "plot": dg.MetadataValue.md(bridge_plots(done)),
         },
         check_results=[check],
     )

@@ -23,9 +23,13 @@ COMMANDS = [
     "ingest",
     "reconcile",
     "alerts",
+    "audit",
+    "bank",
+    "breaks",
     "dlq",
     "messages",
     "provider",
+    "simulate",
 ]
 
 

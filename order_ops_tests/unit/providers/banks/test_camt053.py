@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from order_ops.providers.banks.camt053 import read
-from order_ops.providers.banks.controls import break_between
 from order_ops.providers.banks.statement import (
     BANK_SCHEMA,
     Balances,
@@ -45,7 +44,6 @@ def test_two_days_of_an_account() -> None:
     assert first.unbooked == (Unbooked("PDNG", "EUR", 1, 7700),)
     assert first.entries == 3
     assert second.balances[0].closing_minor == -6350
-    assert break_between(first, second) is None
     assert first.lines.schema == BANK_SCHEMA
     columns = ("entry_id", "kind", "amount_minor", "reference", "remittance")
     assert file.lines.select(columns).rows()[:3] == [
@@ -139,16 +137,6 @@ def test_pages_close_by_interim_balances(tmp_path: Path) -> None:
     )
     pages = read(write(tmp_path, first, middle, last), OPTIONS).statements
     assert [page.balances[0].closing_minor for page in pages] == [1000, 1500, 1400]
-    assert break_between(pages[0], pages[2]) == (
-        "statement S/1 closes with EUR 10.00, S/3 opens with EUR 15.00"
-    )
-
-
-def test_a_missing_number_is_a_missing_statement(tmp_path: Path) -> None:
-    one = statement(number="<ElctrncSeqNb>7</ElctrncSeqNb>", closing="0.00", id="a")
-    two = statement(number="<ElctrncSeqNb>9</ElctrncSeqNb>", closing="0.00", id="b")
-    first, second = read(write(tmp_path, one, two), OPTIONS).statements
-    assert break_between(first, second) == "1 statements are missing after number 7"
 
 
 @pytest.mark.parametrize("status", ["PDNG", "<Cd>PDNG</Cd>", "INFO", "<Cd>FUTR</Cd>"])

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_ops.domain.money import format_minor
-from order_ops.providers.banks.controls import break_between
 from order_ops.providers.banks.mt940 import read
 from order_ops.providers.banks.mt940_details import details_of
 from order_ops.providers.banks.statement import BANK_SCHEMA, StatementOptions
@@ -24,7 +23,6 @@ def test_two_pages_of_a_german_bank() -> None:
     assert (first.account, first.sequence, first.page) == ("51210800/1245126199", 5, 1)
     assert (second.sequence, second.page) == (5, 2)
     assert first.lines.schema == BANK_SCHEMA
-    assert break_between(first, second) is None
     assert first.lines.select("kind", "amount_minor", "reference", "remittance").rows() == [
         ("credit", 50000, "po_1QxYz", "STRIPE PAYOUT po_1QxYz of January"),
         ("debit", -2000, "REFUND-17", "17"),
