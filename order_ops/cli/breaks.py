@@ -1,5 +1,6 @@
 """`order-ops breaks`: standing breaks, chosen, looked at, decided; alone or by a sheet."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -244,6 +245,11 @@ def _desk(by: str, reason: str, *, dry_run: bool) -> "Desk":
     from order_ops.mapping import load_mapping  # noqa: PLC0415
     from order_ops.mapping.roles import load_roles  # noqa: PLC0415
 
+    set_by = os.environ.get("ORDER_OPS_ACTOR", "").strip()
+    if set_by and by.strip() != set_by:
+        raise SettingsError(
+            f"--by {by.strip()}: ORDER_OPS_ACTOR says that you are {set_by}: leave --by out"
+        )
     settings, who = get_settings(), actor(by, reason, dry_run=dry_run)
     return Desk(pool(), load_mapping(settings.mapping), load_roles(settings.roles), who.name)
 

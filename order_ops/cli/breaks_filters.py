@@ -23,7 +23,8 @@ _OPTIONS: dict[str, Any] = {
     "state": Annotated[list[StateOption] | None, typer.Option(help="In one of these states.")],
     "assignee": Annotated[str | None, typer.Option(help="Assigned to this person.")],
     "older_than": Annotated[
-        int | None, typer.Option(min=0, metavar="DAYS", help="First seen more days ago than this.")
+        int | None,
+        typer.Option(min=0, max=36_500, metavar="DAYS", help="First seen more days ago than this."),
     ],
     "at_least": Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="At stake, such as 'BRL 100.00'.")

@@ -12,8 +12,8 @@ from order_ops.domain.break_acts import DECIDING, Act, refusal
 from order_ops.domain.money import format_minor
 from order_ops.jobs import match_acts
 from order_ops.jobs.breaks import BreakError, Named, facts_key, facts_of, named, named_proposal
-from order_ops.jobs.desk import Acted, Deed, Desk, due_again, trying
-from order_ops.mapping.roles import RoleError
+from order_ops.jobs.desk import Acted, Deed, Desk, due_again, trying, wait_for_runs
+from order_ops.mapping.roles import RoleError, plain_name
 from order_ops.reconciliation.result import INPUT_LEG
 from order_ops.store import break_events
 from order_ops.store.break_events import Event, Facts
@@ -21,6 +21,7 @@ from order_ops.store.engine import Connection
 from order_ops.store.queries import breaks as sql
 
 _GIVES_UP = frozenset({"accept", "write_off", "propose_write_off"})
+_LONGEST_NAME = 64
 
 
 def act(desk: Desk, prefix: str, deed: Deed, *, dry_run: bool = False) -> Acted:
@@ -39,6 +40,11 @@ def act_in(conn: Connection, desk: Desk, prefix: str, deed: Deed) -> Acted:
     one = _break_or_match(conn, prefix, deed.act)
     if isinstance(one, _Match):
         return match_acts.release(conn, desk, one, deed)
+    if deed.act == "assign" and not 1 <= len((deed.assignee or "").strip()) <= _LONGEST_NAME:
+        raise BreakError(f"assign: say who, in 1 to {_LONGEST_NAME} characters")
+    wait_for_runs(conn, one.account)
+    # a run that was waited for may have been the first of a later day
+    one = _break_or_match(conn, one.id, deed.act)
     at = {"account": one.account, "break_id": one.id}
     row = sql.standing_of(conn, **at)
     facts = _facts(conn, one, row, deed)
@@ -53,7 +59,7 @@ def act_in(conn: Connection, desk: Desk, prefix: str, deed: Deed) -> Acted:
         _check_acceptance(conn, desk, one, facts)
     if deed.act == "approve_write_off":
         _check_approval(conn, desk, one, facts)
-    if deed.act == "reject" and _proposal(conn, one).actor == desk.actor:
+    if deed.act == "reject" and _is_own(desk, _proposal(conn, one)):
         raise RoleError(
             f"{desk.actor} proposed this write-off: somebody else rejects or approves it"
         )
@@ -131,7 +137,7 @@ def _check_acceptance(conn: Connection, desk: Desk, one: Named, facts: Facts) ->
     """Whether an approver accepts what they have had no hand in."""
     events = sql.events_of(conn, account=one.account, subject=one.id)
     own = any(
-        event.actor == desk.actor
+        _is_own(desk, event)
         and event.act in {"propose_write_off", "reject"}
         and _facts_then(event) == facts
         for event in events
@@ -141,6 +147,10 @@ def _check_acceptance(conn: Connection, desk: Desk, one: Named, facts: Facts) ->
             f"{desk.actor} may not accept {_money(facts)} alone, which is above the limit or in "
             "another currency: propose it with write-off, and somebody else, an approver, decides"
         )
+
+
+def _is_own(desk: Desk, event: Any) -> bool:
+    return plain_name(event.actor) == plain_name(desk.actor)
 
 
 def _proposal(conn: Connection, one: Named) -> Any:
@@ -162,7 +172,7 @@ def _facts_then(event: Any) -> Facts:
 def _check_approval(conn: Connection, desk: Desk, one: Named, facts: Facts) -> None:
     """Whether a second person approves what was proposed."""
     proposal = _proposal(conn, one)
-    if proposal.actor == desk.actor:
+    if _is_own(desk, proposal):
         raise RoleError(
             f"{desk.actor} proposed this write-off: somebody else, an approver, approves it"
         )

@@ -17,7 +17,7 @@ from order_ops.domain.break_acts import Act
 from order_ops.domain.failures import MendableError
 from order_ops.domain.money import format_minor
 from order_ops.jobs.break_acts import act_in
-from order_ops.jobs.breaks import BreakError, Selection, facts_key, facts_of, find
+from order_ops.jobs.breaks import MOST, BreakError, Selection, facts_key, facts_of, find
 from order_ops.jobs.desk import Acted, Deed, Desk, trying
 from order_ops.reporting.exports import neutralised, restored
 from order_ops.store.engine import Connection, transaction
@@ -79,9 +79,13 @@ def export(pool: Engine, selection: Selection, file: Path) -> int:
     """Write the breaks of a selection as CSV, safe for spreadsheets; how many there are.
 
     Raises:
-        SheetError: the file cannot be written.
+        SheetError: there are more than one sheet takes, or the file cannot be written.
     """
-    rows = find(pool, selection)
+    rows = find(pool, selection, MOST + 1)
+    if len(rows) > MOST:
+        raise SheetError(
+            f"{file}: there are more than {MOST} breaks: narrow them down, by --account"
+        )
     with transaction(pool) as conn:
         facts = facts_of(conn, rows)
     told = [[str(value) for value in _cells(row, facts_key(facts[row.break_id]))] for row in rows]

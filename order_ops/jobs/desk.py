@@ -16,6 +16,7 @@ from order_ops.store import break_events
 from order_ops.store.break_events import Event
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.queries import breaks as sql
+from order_ops.store.queries import recon
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,11 @@ def trying(pool: Engine, *, dry_run: bool) -> Iterator[Connection]:
         yield conn
         if dry_run:
             conn.rollback()
+
+
+def wait_for_runs(conn: Connection, account: str) -> None:
+    """Wait for a run of the account: it knows this act, or the act knows its day."""
+    recon.lock_account(conn, account=account)
 
 
 def due_again(conn: Connection, event: Event) -> int:

@@ -3,7 +3,7 @@
 from datetime import date
 
 from order_ops.jobs.breaks import BreakError, Named, named_proposal
-from order_ops.jobs.desk import Acted, Deed, Desk, due_again, trying
+from order_ops.jobs.desk import Acted, Deed, Desk, due_again, trying, wait_for_runs
 from order_ops.reconciliation.decided import members_hash
 from order_ops.store import break_events
 from order_ops.store.break_events import Event, Facts
@@ -25,6 +25,7 @@ def accept_match(
         with trying(desk.pool, dry_run=dry_run) as conn:
             return accept_match(desk, prefix, reason, in_=conn)
     one = named_proposal(in_, prefix)
+    wait_for_runs(in_, one.account)
     day = sql.latest_day(in_, account=one.account)
     row = sql.proposal(in_, account=one.account, day=day, proposal_id=one.id)
     if row is None:
@@ -64,6 +65,7 @@ def accept_match(
 
 def release(conn: Connection, desk: Desk, one: Named, deed: Deed) -> Acted:
     """Take back that a proposal was accepted, from the day on that it was accepted for."""
+    wait_for_runs(conn, one.account)
     held = next(
         (
             row

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from order_ops.domain.break_acts import Act, Role, role_for, who_may
 from order_ops.domain.failures import MendableError
@@ -24,6 +24,11 @@ from order_ops.mapping.parts import Strict
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+def plain_name(name: str) -> str:
+    """A name as names are compared."""
+    return name.strip().casefold()
 
 
 class RoleError(MendableError):
@@ -42,20 +47,31 @@ class Roles(Strict):
     roles: Mapping[Name, frozenset[Role]]
     write_off_minor: Mapping[Currency, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
 
+    @field_validator("roles")
+    @classmethod
+    def _told_apart(cls, roles: Mapping[str, frozenset[Role]]) -> Mapping[str, frozenset[Role]]:
+        """By names as they are compared: without blanks around them, in any case."""
+        found: dict[str, frozenset[Role]] = {}
+        for name, held in roles.items():
+            if (known := plain_name(name)) in found:
+                raise ValueError(f"{name!r} is there twice, in other letters: leave one of them")
+            found[known] = held
+        return found
+
     def role(self, actor: str, act: Act) -> Role:
         """The role by which an actor may do it.
 
         Raises:
             RoleError: the actor is not known, or may not.
         """
-        if actor not in self.roles:
+        if plain_name(actor) not in self.roles:
             raise RoleError(
                 f"{actor!r} has no role: an administrator adds them to the file that "
                 "ORDER_OPS_ROLES names"
             )
-        role = role_for(self.roles[actor], act)
+        role = role_for(self.roles[plain_name(actor)], act)
         if role is None:
-            held = ", ".join(sorted(self.roles[actor])) or "none"
+            held = ", ".join(sorted(self.roles[plain_name(actor)])) or "none"
             raise RoleError(
                 f"{actor} may not {act.replace('_', ' ')}: that takes the role {who_may(act)}, "
                 f"and theirs is {held}"
@@ -64,7 +80,7 @@ class Roles(Strict):
 
     def has(self, actor: str, role: Role) -> bool:
         """Whether an actor has a role."""
-        return role in self.roles.get(actor, ())
+        return role in self.roles.get(plain_name(actor), ())
 
     def alone(self, currency: str) -> int:
         """What one person may write off without a second one, in minor units."""

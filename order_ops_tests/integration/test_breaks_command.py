@@ -311,3 +311,16 @@ def test_the_audit_is_verified_and_its_head_is_told(broken: Shop) -> None:
     told = json.loads(order_ops("audit", "verify", "--json", "-").stdout)
     assert told["wrong"].startswith("event 2 was changed")
     assert order_ops("audit", "verify", "--against", "x").exit_code == 2
+
+
+def test_who_acts_is_who_the_wrapper_says(broken: Shop) -> None:
+    break_id = listed()["o2"]["break_id"]
+    assert "leave --by out" in refused("note", break_id, "x", "--by", "cleo")
+    done("write-off", break_id, "--reason", "lost", by="Ben ")
+    assert "proposed this write-off" in refused("approve", break_id, "--reason", "x", by="ben")
+
+
+def test_an_assignee_has_a_name(broken: Shop) -> None:
+    for name in ("", " ", "x" * 65):
+        assert "in 1 to 64 characters" in refused("assign", listed()["o2"]["break_id"], name)
+    assert "36500" in refused("list", "--older-than", "99999999999")

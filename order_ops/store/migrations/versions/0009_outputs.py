@@ -62,7 +62,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Contract."""
+    """Contract; what runs have changed is nowhere else, so it is not dropped."""
+    op.execute("""DO $$ BEGIN
+        IF EXISTS (SELECT FROM recon.changes) THEN
+            RAISE EXCEPTION 'recon.changes has rows, which 0008 has no place for'
+                USING HINT = 'Copy them elsewhere and delete them first.';
+        END IF;
+    END $$""")
     for name in reversed(_VIEWS):
         op.execute(f"DROP VIEW analytics.{name}")
     op.create_table_comment("run", _RUN, existing_comment=_RUN + _PARQUET, schema="recon")
