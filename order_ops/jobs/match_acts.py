@@ -1,6 +1,8 @@
 """Proposed matches in people's hands: accepted, and taken back. Breaks are in `break_acts`."""
 
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from order_ops.jobs.breaks import BreakError, Named, named_proposal
 from order_ops.jobs.desk import Acted, Deed, Desk, due_again, trying, wait_for_runs
@@ -39,14 +41,6 @@ def accept_match(
         for side in ("internal", "provider")
     }
     _refuse_shared(in_, one, day, by_side)
-    facts = Facts(
-        None,
-        row.currency,
-        row.provider_minor - row.internal_minor,
-        abs(row.provider_minor),
-        len(members),
-        members_hash((one.side, one.entry_id, None, None, None, None) for one in members),
-    )
     event = Event(
         desk.mapping.account(one.account).tenant,
         one.account,
@@ -55,12 +49,24 @@ def accept_match(
         desk.roles.role(desk.actor, "accept_match"),
         day,
         reason,
-        facts,
+        _facts(row, members),
         proposal_id=one.id,
         members=by_side,
     )
     break_events.append(in_, event)
     return Acted(one.id, "accept_match", f" from {day} on", due_again(in_, event))
+
+
+def _facts(proposal: Any, members: Sequence[Any]) -> Facts:
+    """What is accepted: the proposal's amounts, and which entries it is of."""
+    return Facts(
+        None,
+        proposal.currency,
+        proposal.provider_minor - proposal.internal_minor,
+        abs(proposal.provider_minor),
+        len(members),
+        members_hash((one.side, one.entry_id, None, None, None, None) for one in members),
+    )
 
 
 def release(conn: Connection, desk: Desk, one: Named, deed: Deed) -> Acted:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from order_ops.reconciliation.bank_links import BankLine, Group, Payout
-from order_ops.reconciliation.bridge import Sum, Sums
+from order_ops.reconciliation.bridge import Sum, Sums, left_over
 
 LINES = (
     "transit_before",
@@ -39,7 +39,11 @@ def bridge(
         ),
         "beside_payouts": summed(_amounts([one for one in today if one.entry_id not in ours])),
     }
-    return lines | {"bank_residual": _residual(lines)}
+    return lines | {
+        "bank_residual": left_over(
+            lines, "transit_after", "transit_before", "sent_to_bank", "seen_in_bank"
+        )
+    }
 
 
 def _amounts(items: Iterable[Payout | BankLine], sign: int = 1) -> Iterator[tuple[str, int]]:
@@ -53,18 +57,3 @@ def summed(amounts: Iterable[tuple[str, int]]) -> dict[str, Sum]:
         known = found.get(code, Sum())
         found[code] = Sum(known.amount_minor + amount, known.count + 1)
     return found
-
-
-def _residual(lines: Mapping[str, Sums]) -> dict[str, Sum]:
-    def amount(line: str, code: str) -> int:
-        return lines[line].get(code, Sum()).amount_minor
-
-    return {
-        code: Sum(
-            amount("transit_after", code)
-            - amount("transit_before", code)
-            - amount("sent_to_bank", code)
-            - amount("seen_in_bank", code)
-        )
-        for code in {code for by_currency in lines.values() for code in by_currency}
-    }

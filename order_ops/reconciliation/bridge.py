@@ -126,6 +126,19 @@ def exchanged(judged: Frame) -> dict[str, Sum]:
     }
 
 
+def left_over(lines: Mapping[str, Sums], after: str, *before: str) -> dict[str, Sum]:
+    """What a line is more than others together, by currency: 0 unless something went astray."""
+
+    def amount(line: str, code: str) -> int:
+        return lines[line].get(code, Sum()).amount_minor
+
+    codes = {code for by_currency in lines.values() for code in by_currency}
+    return {
+        code: Sum(amount(after, code) - sum(amount(line, code) for line in before))
+        for code in codes
+    }
+
+
 def listed(names: Sequence[str], lines: Mapping[str, Sums], after: int) -> list[dict[str, Any]]:
     """Return the rows of the bridge of another leg, by `names`, with positions `after` on."""
     codes = sorted({code for by_currency in lines.values() for code in by_currency})

@@ -164,9 +164,7 @@ def _result(
     breaks = tables.with_gaps(decided.breaks, day.gaps, judged.closing, day.tenant, day.account)
     members = found.join(decided.status, on=key)
     bridge = _bridge(sides, judged.pairs, members.filter(nw.col("leg") == LEG))
-    start = len(bridging.LINES)
-    paid_out = bridging.listed(payouts.LINES, settled.bridge, start)
-    in_bank = bridging.listed(bank_bridge.LINES, banked.bridge, start + len(payouts.LINES))
+    paid_out, in_bank = _later_bridges(settled, banked)
     residual = _residuals([*bridge, *paid_out, *in_bank])
     matches = forced.worded(tables.matches(judged.pairs), decisions.forced if decisions else ())
     proposed, proposal_members = proposals.frames(_proposed(matching, judged.closing), backend)
@@ -232,6 +230,17 @@ def _bridge(sides: Sides[Frame], judged: Frame, members: Frame) -> list[dict[str
             "exchanged": bridging.exchanged(judged),
             "provider_total": bridging.sums(sides.theirs),
         }
+    )
+
+
+def _later_bridges(
+    settled: payouts.Settled, banked: banking.Banked
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of the second and of the third leg, in positions after those of the first."""
+    start = len(bridging.LINES)
+    return (
+        bridging.listed(payouts.LINES, settled.bridge, start),
+        bridging.listed(bank_bridge.LINES, banked.bridge, start + len(payouts.LINES)),
     )
 
 

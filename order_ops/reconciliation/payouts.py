@@ -13,7 +13,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from order_ops.reconciliation.breaks import FINDING
-from order_ops.reconciliation.bridge import Sum, Sums
+from order_ops.reconciliation.bridge import Sum, Sums, left_over
 from order_ops.reconciliation.classes import PENDING, RANK, ranked
 from order_ops.reconciliation.closing import Closing
 from order_ops.reconciliation.frames import Frame, eager, provider_lines
@@ -98,7 +98,12 @@ def settle(provider: IntoFrame, carried: IntoFrame | None, closing: Closing) -> 
         left=left.select(
             "entry_id", "payout_id", "settlement_currency", "net_minor", side=nw.lit(SIDE)
         ),
-        bridge=sums | {"payout_residual": _residual(sums)},
+        bridge=sums
+        | {
+            "payout_residual": left_over(
+                sums, "closing_balance", "opening_balance", "provider_net", "paid_out"
+            )
+        },
     )
 
 
@@ -227,21 +232,4 @@ def _sums(lines: Frame) -> dict[str, Sum]:
     return {
         row["settlement_currency"]: Sum(int(row["amount"]), int(row["entries"]))
         for row in grouped.iter_rows(named=True)
-    }
-
-
-def _residual(sums: Mapping[str, Sums]) -> dict[str, Sum]:
-    codes = {code for by_currency in sums.values() for code in by_currency}
-
-    def amount(line: str, code: str) -> int:
-        return sums[line].get(code, Sum()).amount_minor
-
-    return {
-        code: Sum(
-            amount("closing_balance", code)
-            - amount("opening_balance", code)
-            - amount("provider_net", code)
-            - amount("paid_out", code)
-        )
-        for code in codes
     }

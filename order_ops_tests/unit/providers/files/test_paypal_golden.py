@@ -137,4 +137,4 @@ def test_a_file_without_one_of_its_lines_is_refused(tmp_path: Path, name: str) -
     part = tmp_path / "part.csv"
     for place in range(len(lines)):
         part.write_bytes(b"".join(lines[:place] + lines[place + 1 :]))
-        refused(name, part)
+        assert refused(name, part).hint, f"without line {place + 1}"
