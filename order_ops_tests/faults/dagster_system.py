@@ -5,7 +5,6 @@ Dagster's storage. Its process trees are killed from the root down, so that noth
 starts anew in between.
 """
 
-import os
 import re
 import signal
 from contextlib import suppress
@@ -131,6 +130,17 @@ class Dagster:
         wait_until(is_applying, READY_S, "a run that applies events")
         return found[0]
 
+    def halted(self) -> tuple[str, psutil.Process]:
+        """A run that applies events, stopped (SIGSTOP) in its work: it cannot end by itself."""
+        working = "SELECT count(*) FROM ops.job_execution WHERE run_id = %s AND state = 'running'"
+        while True:
+            run, pid = self.applying()
+            process = psutil.Process(pid)
+            process.suspend()
+            if self.system.one(working, run):
+                return run, process
+            process.resume()
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of a query of Dagster's storage."""
         url = self._storage.replace("+psycopg2", "")
@@ -185,8 +195,7 @@ def log_of(process: Process) -> str:
     return Path(process.log).read_text(errors="replace")
 
 
-def kill(pid: int) -> None:
+def kill(process: psutil.Process) -> None:
     """kill -9 of one process that is not ours to wait for; over when it is gone."""
-    process = psutil.Process(pid)
-    os.kill(pid, signal.SIGKILL)
-    processes.wait_gone([process], timeout=30, what=f"process {pid}")
+    process.kill()
+    processes.wait_gone([process], timeout=30, what=f"process {process.pid}")

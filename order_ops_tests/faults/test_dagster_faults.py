@@ -1,5 +1,7 @@
 """Faults of what runs the jobs: a run, the code server, the daemon and the run storage may go."""
 
+from contextlib import suppress
+
 import psutil
 import pytest
 
@@ -39,8 +41,8 @@ def test_worker_killed(dagster: Dagster) -> None:
     dagster.start_code_server()
     dagster.start_daemon()
     _publish(dagster)
-    run, pid = dagster.applying()
-    kill(pid)
+    run, process = dagster.halted()
+    kill(process)
     _publish(dagster)
     dagster.check(failed=[run])
     assert len(dagster.runs("SUCCESS")) >= 1
@@ -53,8 +55,8 @@ def test_worker_and_code_server_killed(dagster: Dagster) -> None:
     dagster.start_daemon()
     dagster.start_watcher()
     _publish(dagster)
-    run, pid = dagster.applying()
-    assert pid in {one.pid for one in dagster.kill(code_server)}, "the run went with it"
+    run, process = dagster.halted()
+    assert process in dagster.kill(code_server), "the run went with it"
     wait_until(lambda: dagster.runs("FAILURE") == [run], FREE_S, "the end of the run")
     (lost,) = dagster.system.rows(LOST, run)
     assert lost == ("waiting", 1)
@@ -65,17 +67,19 @@ def test_worker_and_code_server_killed(dagster: Dagster) -> None:
 
 
 def test_watcher_killed_with_a_worker(dagster: Dagster) -> None:
-    """The next watcher finds what the last one did not live to see."""
+    """The next watcher finds what the last one did not live to see, when nobody else works."""
     dagster.start_code_server()
-    dagster.start_daemon()
+    daemon = dagster.start_daemon()
     watcher = dagster.start_watcher()
     _publish(dagster)
-    run, pid = dagster.applying()
+    run, process = dagster.halted()
+    dagster.kill(daemon)
     dagster.kill(watcher)
-    kill(pid)
+    kill(process)
     dagster.start_watcher()
     wait_until(lambda: dagster.system.rows(LOST, run) == [("waiting", 1)], FREE_S, "it to be free")
     _publish(dagster)
+    dagster.start_daemon()
     dagster.check(failed=[run])
     assert dagster.system.one(STALLS) == 1
 
@@ -86,9 +90,9 @@ def test_daemon_killed(dagster: Dagster) -> None:
     daemon = dagster.start_daemon()
     dagster.start_watcher()
     _publish(dagster)
-    _, pid = dagster.applying()
+    _, process = dagster.halted()
     dagster.kill(daemon)
-    assert psutil.pid_exists(pid)
+    process.resume()
     _publish(dagster)
     dagster.system.all_staged()
     dagster.start_daemon()
@@ -101,9 +105,7 @@ def test_stopped_past_its_lease(dagster: Dagster) -> None:
     dagster.start_daemon()
     dagster.start_watcher()
     _publish(dagster)
-    run, pid = dagster.applying()
-    process = psutil.Process(pid)
-    process.suspend()
+    run, process = dagster.halted()
     wait_until(lambda: dagster.runs("FAILURE") == [run], FREE_S, "the end of the run")
     _publish(dagster)
     dagster.system.all_staged()
@@ -165,15 +167,16 @@ def test_runs_deleted(dagster: Dagster) -> None:
     dagster.start_code_server()
     dagster.start_daemon()
     _publish(dagster)
-    run, pid = dagster.applying()
+    run, process = dagster.halted()
+    process.resume()
     for table in ("event_logs", "run_tags", "runs"):
         dagster.rows(f"DELETE FROM {table}")
     assert dagster.runs("STARTED") == []
-    assert psutil.pid_exists(pid), f"run {run} works on, and is not known any more"
     _publish(dagster)
     dagster.system.all_staged()
     wait_until(lambda: not dagster.system.unsettled(), READY_S, "the events")
-    kill(pid)
+    with suppress(psutil.NoSuchProcess):
+        kill(process)
     _publish(dagster)
     dagster.applying()
     dagster.check(failed=dagster.runs("FAILURE"))

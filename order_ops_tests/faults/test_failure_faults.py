@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import psutil
+
 from order_ops.devstack.processes import free_port
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
@@ -115,8 +117,8 @@ def test_postgres_goes_down_under_a_run(dagster: Dagster, servers: Servers) -> N
     dagster.start_watcher()
     dagster.start_daemon()
     dagster.system.workload.publish(dagster.system.workload.lives(40))
-    run, pid = dagster.applying()
-    _dies_unseen(servers, code_server, pid)
+    run, process = dagster.halted()
+    _dies_unseen(servers, code_server, process)
     dagster.system.workload.publish(dagster.system.workload.lives(40))
     dagster.check(failed=[run])
 
@@ -131,7 +133,7 @@ def test_a_run_dies_unseen_before_its_work(
     system.postgres_proxy.stall()
     run = launcher.launch(EXPIRE_ORDERS.name)
     wait_until(lambda: dagster.pid(run) is not None, ENDS_S, "the run's process")
-    _dies_unseen(servers, system.processes[0], dagster.pid(run))
+    _dies_unseen(servers, system.processes[0], psutil.Process(dagster.pid(run)))
     system.postgres_proxy.resume()
     assert launcher.wait_ended([run]) == ["FAILURE"]
     wait_until(lambda: system.rows(LETTERS), ENDS_S, "the dead letter")
@@ -141,15 +143,14 @@ def test_a_run_dies_unseen_before_its_work(
     wait_until(lambda: not dagster.held(), ENDS_S, "every slot to be free")
 
 
-def _dies_unseen(servers: Servers, code_server: Process, pid: int | None) -> None:
+def _dies_unseen(servers: Servers, code_server: Process, process: psutil.Process) -> None:
     """A run's process is killed while PostgreSQL is down, until its parent has given it up.
 
     The thread of Dagster's code server that looks for dead runs dies with this error: nobody
     of Dagster's looks any more.
     """
-    assert pid is not None
     servers.postgres.kill()
-    kill(pid)
+    kill(process)
     looked = "_check_for_orphaned_runs"
     wait_until(lambda: looked in log_of(code_server), ENDS_S, "the code server to have looked")
     servers.postgres.restart()
