@@ -97,6 +97,10 @@ class Settings(BaseSettings):
         default=None, description="folder or s3://... of the Parquet tables; none: HOME/tables"
     )
 
+    file_limit_mb: int = Field(
+        default=1_024, ge=1, description="of a file that is copied from an address"
+    )
+
     consumer_batch: int = Field(default=500, ge=1, le=10_000)
     consumer_wait_ms: int = Field(default=50, ge=1, le=10_000)
     consumer_prefetch: int = Field(default=2_000, ge=1, le=65_535)

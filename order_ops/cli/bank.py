@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from order_ops.cli.addresses import given_file
 from order_ops.cli.base import JsonFile, check_writable, console, explained, plain, pool, write_json
 from order_ops.cli.provider import options_of_texts
 from order_ops.cli.source_files import Corrects, listing, tell_ingested, withdraw
@@ -30,7 +31,7 @@ def _group() -> None:
 
 @app.command()
 def upload(
-    file: Annotated[Path, typer.Argument(help="The bank's file.")],
+    file: Annotated[str, typer.Argument(help="The bank's file: a path, or s3://... .")],
     *,
     account: Annotated[str, typer.Option(help="The provider account that is paid out to it.")],
     corrects: Corrects = None,
@@ -41,13 +42,14 @@ def upload(
     with explained():
         settings = get_settings()
         found = load_mapping(settings.mapping).account(account)
-        done = run(pool(patient=True), found, file, corrects=corrects or [])
+        with given_file(file) as path:
+            done = run(pool(patient=True), found, path, corrects=corrects or [])
     tell_ingested(done)
 
 
 @app.command()
 def preview(
-    file: Annotated[Path, typer.Argument(help="The bank's file.")],
+    file: Annotated[str, typer.Argument(help="The bank's file: a path, or s3://... .")],
     *,
     account: Annotated[
         str | None, typer.Option(help="Whose bank it is of: read as the mapping says.")
@@ -64,7 +66,8 @@ def preview(
     """Show how each line of a file would be read; nothing is stored."""
     with explained():
         check_writable(json_file)
-        read = _read(file, account, format_, option or [])
+        with given_file(file) as path:
+            read = _read(path, account, format_, option or [])
     if json_file is not None:
         write_json(json_file, _as_json(read))
         return

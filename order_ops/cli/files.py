@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 import typer
 
+from order_ops.cli.addresses import given_file
 from order_ops.cli.base import check_writable, console, explained, pool, write_json
 from order_ops.cli.dry_run import rehearse
 from order_ops.cli.provider import options_of_texts
@@ -23,7 +24,7 @@ DryRun = Annotated[
 
 
 def ingest(
-    file: Annotated[Path, typer.Argument(help="The provider's file.")],
+    file: Annotated[str, typer.Argument(help="The provider's file: a path, or s3://... .")],
     account: Annotated[str, typer.Option(help="The provider account it is of.")],
     corrects: Corrects = None,
     covers: Annotated[
@@ -37,13 +38,14 @@ def ingest(
     with explained():
         settings = get_settings()
         found = load_mapping(settings.mapping).account(account)
-        done = run(
-            pool(patient=True),
-            found,
-            file,
-            corrects=corrects or [],
-            covers=[day.date() for day in covers or []],
-        )
+        with given_file(file) as path:
+            done = run(
+                pool(patient=True),
+                found,
+                path,
+                corrects=corrects or [],
+                covers=[day.date() for day in covers or []],
+            )
     tell_ingested(done)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from order_ops.cli.addresses import given_file
 from order_ops.cli.base import JsonFile, check_writable, console, explained, plain, write_json
 from order_ops.cli.source_files import listing, withdraw
 from order_ops.domain.money import format_minor
@@ -29,7 +30,7 @@ def _group() -> None:
 
 @app.command()
 def preview(
-    file: Annotated[Path, typer.Argument(help="The provider's file.")],
+    file: Annotated[str, typer.Argument(help="The provider's file: a path, or s3://... .")],
     *,
     account: Annotated[
         str | None, typer.Option(help="Whose file it is: read as the mapping says.")
@@ -48,8 +49,9 @@ def preview(
 
     with explained():
         check_writable(json_file)
-        spec, options = _how(file, account, format_, option or [])
-        report = open_report(spec, **options)
+        with given_file(file) as path:
+            spec, options = _how(path, account, format_, option or [])
+            report = open_report(spec, **options)
     if json_file is not None:
         write_json(json_file, _as_json(report))
         return

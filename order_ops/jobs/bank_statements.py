@@ -116,7 +116,7 @@ def upload(pool: Engine, account: Account, path: Path, *, corrects: Sequence[int
     Raises:
         ReportError: the file cannot be read, has nothing of the account, or contradicts another;
             nothing is stored.
-        FileError: a file cannot be corrected, or the mapping names no bank.
+        FileError: a file cannot be corrected, is stored otherwise, or the mapping names no bank.
     """
     bank = bank_of(account)
     file = read_statement(bank, path)

@@ -91,6 +91,30 @@ def refuse_days(account: Account, covers: Sequence[date]) -> None:
             )
 
 
+def refuse_unheard(
+    known: Any, corrects: Sequence[int], covers: Sequence[date], *, of_bank: bool
+) -> None:
+    """Refuse what is said of a file that is stored, where it is not stored of it too.
+
+    Raises:
+        FileError: naming what is not, what is, and what to do.
+    """
+    first, last = known.first_day, known.last_day
+    unheard = [f"--corrects {one}" for one in corrects if one not in known.corrects]
+    unheard += [f"--covers {day}" for day in covers if first is None or not first <= day <= last]
+    if not unheard:
+        return
+    others = ", ".join(map(str, known.corrects))
+    told = f"file {others} as corrected by it" if others else "no file as corrected by it"
+    told += f", and days {first} to {last}" if first else ", and no day"
+    kind, take = ("bank", "bank upload") if of_bank else ("provider", "ingest")
+    raise FileError(
+        f"{' '.join(unheard)}: {_named(known)} is stored since {_told(known.received_at)}, with "
+        f"{told}; to change that, order-ops {kind} withdraw {known.id} --reason WHY, and then "
+        f"order-ops {take} it again with all of its options"
+    )
+
+
 def refuse_contradiction(conflicts: Sequence[Any], name: str) -> None:
     """Refuse a file whose line id came with other amounts before.
 

@@ -48,14 +48,16 @@ def ingest(
 
     Raises:
         ReportError: the file cannot be read, or contradicts an earlier one; nothing is stored.
-        FileError: a file cannot be corrected, or it cannot be of a day.
+        FileError: a file cannot be corrected, it cannot be of a day, or is stored otherwise.
     """
     file_refusals.refuse_days(account, covers)
     report = open_report(f"{account.file_format}:{path}", **account.file_options)
     lines = _with_day(report.lines, account)
     spoken_of = _spoken_of(lines) | set(covers)
     with transaction(pool) as conn:
-        known = source_files.opened(conn, account.name, report.sha256, corrects, of_bank=False)
+        known = source_files.opened(
+            conn, account.name, report.sha256, corrects, covers, of_bank=False
+        )
         if known is not None:
             return source_files.known(known, report.name, report.lines.height)
         file_id = _add_file(conn, account, report, spoken_of, corrects)

@@ -51,17 +51,25 @@ class Withdrawn:
 
 
 def opened(
-    conn: Connection, account: str, sha256: str, corrects: Sequence[int], *, of_bank: bool
+    conn: Connection,
+    account: str,
+    sha256: str,
+    corrects: Sequence[int],
+    covers: Sequence[date] = (),
+    *,
+    of_bank: bool,
 ) -> Any:
     """Lock the files of an account; the file of that hash, or None.
 
     Raises:
-        FileError: a file cannot be corrected by this one.
+        FileError: a file cannot be corrected by this one, or it is stored without what is said.
     """
     files.lock_files(conn, account=account)
     known = files.known_file(conn, account=account, sha256=sha256)
     for file_id in corrects if known is None else ():
         file_refusals.correctable(conn, file_id, account, of_bank=of_bank)
+    if known is not None:
+        file_refusals.refuse_unheard(known, corrects, covers, of_bank=of_bank)
     return known
 
 

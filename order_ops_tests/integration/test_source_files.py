@@ -297,3 +297,32 @@ def test_the_commands_list_files_and_take_one_back(paid: Paid) -> None:
     assert "2026-03-10 will be reconciled again" in told
     assert "withdrawn" in run("provider", "files", "--account", "shop-cards").stdout
     assert "there is none" in refused("provider", "withdraw", "99", "--reason", "x")
+
+
+def test_a_stored_file_is_refused_with_what_is_not_stored_of_it(paid: Paid) -> None:
+    wrong = take(paid, "a.csv", FIRST)
+    right = take(paid, "b.csv", ("t1", "2026-03-10", 990), corrects=(wrong,))
+    same = ("t1", "2026-03-10", 990)
+    assert take(paid, "b.csv", same, corrects=(wrong,)) == right, "as it is stored: no effect"
+    told = rf"--corrects {wrong}: file {wrong} \(a\.csv\) is stored since .*, with no file as .*"
+    told += rf"days 2026-03-10 to 2026-03-10; .*provider withdraw {wrong} --reason .*ingest"
+    with pytest.raises(FileError, match=told):
+        take(paid, "a.csv", FIRST, corrects=(wrong,))
+    path = paid.folder / "b.csv"
+    pool, account = paid.shop.pool, paid.account
+    assert ingest(pool, account, path, covers=[TENTH]).file_id == right
+    with pytest.raises(FileError, match=rf"--covers 2026-03-11: .*with file {wrong} as corrected"):
+        ingest(pool, account, path, covers=[TENTH, ELEVENTH])
+    withdraw(pool, paid.mapping, right, WHO)
+    ingest(pool, account, path, corrects=[wrong], covers=[ELEVENTH])
+    assert paid.due() == [TENTH, ELEVENTH]
+
+
+def test_a_stored_statement_is_refused_with_what_is_not_stored_of_it(paid: Paid) -> None:
+    pool, account = paid.shop.pool, paid.account
+    first = upload(pool, account, paid.statement("s.xml", "2026-03-11", [("B1", 900, "x")]))
+    path = paid.statement("u.xml", "2026-03-12", [("B2", 800, "x")])
+    stored = upload(pool, account, path).file_id
+    told = rf"--corrects {first.file_id}: file {stored} .*bank withdraw {stored} .*bank upload"
+    with pytest.raises(FileError, match=told):
+        upload(pool, account, path, corrects=[first.file_id])

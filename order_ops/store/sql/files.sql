@@ -5,7 +5,7 @@
 SELECT pg_advisory_xact_lock(hashtextextended('files:' || :account, 0));
 
 -- name: known_file^
-SELECT id, name, received_at FROM recon.source_file
+SELECT id, name, received_at, corrects, first_day, last_day FROM recon.source_file
 WHERE account = :account AND sha256 = :sha256 AND withdrawn_at IS NULL;
 
 -- name: add_file$

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import fsspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -59,3 +60,13 @@ def test_what_cannot_be_shown_is_said(arguments: tuple[str, ...], words: str) ->
     assert result.exit_code == 2
     assert words in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_file_is_read_from_an_address_as_from_a_path() -> None:
+    body = (GOLDEN / "paypal_trr.csv").read_bytes()
+    fsspec.filesystem("memory").pipe("/sent/paypal_trr.csv", body)
+    by_path = preview(GOLDEN / "paypal_trr.csv", "--format", "paypal_trr", "--json", "-")
+    by_address = preview("memory://sent/paypal_trr.csv", "--format", "paypal_trr", "--json", "-")
+    assert by_address.stdout == by_path.stdout
+    refused = preview("ftq://sent/x.csv", "--format", "paypal_trr")
+    assert (refused.exit_code, "Protocol not known: ftq" in refused.output) == (2, True)
