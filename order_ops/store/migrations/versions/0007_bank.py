@@ -30,8 +30,9 @@ _BANK_TELLING = """
 """
 _BANKED = """
     CREATE VIEW recon.banked AS
-    SELECT DISTINCT ON (account, day, entry_id) * FROM recon.bank_telling
-    ORDER BY account, day, entry_id, file_id
+    SELECT t.* FROM recon.bank_telling t WHERE NOT EXISTS (
+        SELECT 1 FROM recon.bank_telling first WHERE first.account = t.account
+            AND first.entry_id = t.entry_id AND first.day = t.day AND first.file_id < t.file_id)
 """
 _REFUSE_BANK_FILES = """
     DO $$ BEGIN
@@ -44,6 +45,7 @@ _REFUSE_BANK_FILES = """
 """
 _FILES = (
     "Files of providers and banks, each once by its hash, with their control totals. "
+    "`days`: those that it speaks of, oldest first. "
     "`told_in_full`: all that it says is kept, so that it can be corrected and taken back."
 )
 
@@ -120,6 +122,8 @@ def upgrade() -> None:
     op.create_table(
         "bank_lines",
         *_line(),
+        sa.Column("bank_account", sa.Text(), nullable=False),
+        sa.Column("counted_on", sa.Date(), nullable=False),
         sa.Column("value_on", sa.Date(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
@@ -131,7 +135,8 @@ def upgrade() -> None:
         _of_file("bank_lines"),
         sa.PrimaryKeyConstraint("account", "entry_id", "file_id", name=op.f("pk_bank_lines")),
         schema="recon",
-        comment="What each bank file says of each line; the view recon.banked is what they come to.",
+        comment="What each bank file says of each line; the view recon.banked is what they come to. "
+        "`counted_on`: the day whose closing balance has it first.",
     )
     op.create_index("ix_bank_lines_day", "bank_lines", ["account", "day"], schema="recon")
     op.create_index("ix_bank_lines_file_id", "bank_lines", ["file_id"], schema="recon")
@@ -143,8 +148,8 @@ def upgrade() -> None:
         " FROM recon.provider_transactions"
     )
     op.execute(
-        "UPDATE recon.source_file f SET first_day = told.first_day, last_day = told.last_day"
-        " FROM (SELECT file_id, min(day) AS first_day, max(day) AS last_day"
+        "UPDATE recon.source_file f SET days = told.days"
+        " FROM (SELECT file_id, array_agg(DISTINCT day ORDER BY day) AS days"
         " FROM recon.told_lines GROUP BY file_id) told WHERE told.file_id = f.id"
     )
     lines = "JOIN recon.told_lines n ON n.file_id = c.id"
@@ -156,8 +161,9 @@ def upgrade() -> None:
 
 def _widen_files() -> None:
     for column in (
-        sa.Column("first_day", sa.Date(), nullable=True),
-        sa.Column("last_day", sa.Date(), nullable=True),
+        sa.Column(
+            "days", sa.ARRAY(sa.Date()), server_default=sa.text("'{}'::date[]"), nullable=False
+        ),
         sa.Column("sequence", sa.BigInteger(), nullable=True),
         sa.Column(
             "corrects",
@@ -214,5 +220,5 @@ def downgrade() -> None:
         existing_comment=_FILES,
         schema="recon",
     )
-    for name in ("told_in_full", "withdrawn_at", "corrects", "sequence", "last_day", "first_day"):
+    for name in ("told_in_full", "withdrawn_at", "corrects", "sequence", "days"):
         op.drop_column("source_file", name, schema="recon")
