@@ -33,8 +33,8 @@ from order_ops.store.engine import Connection, transaction
 from order_ops.store.queries import columns, files
 
 LINE_COLUMNS = (
-    "account", "entry_id", "file_id", "line_no", "day", "value_on", "kind", "amount_minor",
-    "currency", "reference", "remittance", "party", "raw",
+    "account", "bank_account", "entry_id", "file_id", "line_no", "day", "counted_on", "value_on",
+    "kind", "amount_minor", "currency", "reference", "remittance", "party", "raw",
 )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def upload(pool: Engine, account: Account, path: Path, *, corrects: Sequence[int
         conflicts = files.conflicting_bank_lines(conn, corrects=list(corrects))
         refuse_contradiction(list(conflicts), file.name)
         new = {row.day: row.lines for row in files.add_bank_lines(conn)}
-        source_files.mark(conn, account, days | new.keys() | set(_covered(own, lines)))
+        source_files.mark(conn, account, days | new.keys() | _spoken_of(own, lines))
     return Ingested(file.name, None, lines.height, new, file_id, others)
 
 
@@ -145,7 +145,7 @@ def _lines(file: BankFile, account: Account, bank: AccountBank) -> pl.DataFrame:
     """The lines of the account, as rows of recon.bank_lines without their file."""
     return (
         file.lines.filter(pl.col("account") == bank.account)
-        .rename({"booked_on": "day"})
+        .rename({"account": "bank_account", "booked_on": "day"})
         .with_columns(
             pl.lit(account.name).alias("account"),
             pl.col("raw").str.json_path_match("$.counterparty").alias("party"),
@@ -153,11 +153,10 @@ def _lines(file: BankFile, account: Account, bank: AccountBank) -> pl.DataFrame:
     )
 
 
-def _covered(statements: Iterable[BankStatement], lines: pl.DataFrame) -> list[date]:
-    """The first and the last day that the statements speak of."""
-    told = {one.closing_on for statement in statements for one in statement.balances}
-    days = sorted({day for day in (*told, *lines["day"].to_list()) if day is not None})
-    return [days[0], days[-1]] if days else []
+def _spoken_of(statements: Iterable[BankStatement], lines: pl.DataFrame) -> set[date]:
+    """Days of lines, and those from an opening balance to the closing one."""
+    told = {day for one in statements for balance in one.balances for day in balance.days}
+    return told | set(lines["day"].unique().to_list())
 
 
 def _add_file(
@@ -168,7 +167,6 @@ def _add_file(
     lines: pl.DataFrame,
     corrects: Sequence[int],
 ) -> int:
-    covered = _covered(own, lines)
     totals = [asdict(total) for statement in own for total in statement.totals]
     file_id: int = files.add_file(
         conn,
@@ -178,8 +176,7 @@ def _add_file(
         sha256=file.sha256,
         lines=lines.height,
         totals=json.dumps(totals),
-        first_day=min(covered, default=None),
-        last_day=max(covered, default=None),
+        days=sorted(_spoken_of(own, lines)),
         sequence=None,
         corrects=list(corrects),
     )

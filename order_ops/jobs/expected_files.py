@@ -2,24 +2,24 @@
 
 A file of a day is due at a time that the mapping says; when that has passed by the end of the day
 being closed, and no file speaks of its day, the input is incomplete. How gaps are found belongs in
-`reconciliation.incomplete`.
+`reconciliation.incomplete` and `bank_ledger`.
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from order_ops.mapping import Account
 from order_ops.mapping.accounts import Expected
-from order_ops.reconciliation.calendars import BusinessDays
-from order_ops.reconciliation.incomplete import (
-    File,
-    Gap,
+from order_ops.reconciliation.bank_ledger import (
+    Ledger,
     Statement,
-    missing_days,
-    missing_numbers,
     missing_statements,
+    unmet_balances,
 )
+from order_ops.reconciliation.calendars import BusinessDays
+from order_ops.reconciliation.incomplete import File, Gap, missing_days, missing_numbers
 from order_ops.store.engine import Connection
 from order_ops.store.queries import files
 
@@ -50,15 +50,17 @@ def gaps(conn: Connection, account: Account, day: date, business: BusinessDays) 
             continue
         since = expected.since or account.first_day
         there = [
-            File(row.name, row.first_day, row.last_day, row.sequence)
+            File(row.name, frozenset(row.days), row.sequence)
             for row in stored
-            if row.of_bank == of_bank and (row.last_day is None or row.last_day >= since)
+            if row.of_bank == of_bank and max(row.days, default=since) >= since
         ]
         wanted = _due(account, expected, day, business)
         found += missing_days(what, wanted, there, hint)
         found += missing_numbers(what, there, day, hint)
         if of_bank:
-            found += missing_statements(_statements(conn, account, since), day, hint)
+            ledgers = _ledgers(conn, account, day)
+            of_ledgers = [*missing_statements(ledgers, hint), *unmet_balances(ledgers, hint)]
+            found += [gap for gap in of_ledgers if gap.since >= since]
     return found
 
 
@@ -80,17 +82,18 @@ def _due(
     return [day for day in days if (expected.every == "day" or business.has(day)) and is_due(day)]
 
 
-def _statements(conn: Connection, account: Account, since: date) -> list[Statement]:
+def _ledgers(conn: Connection, account: Account, day: date) -> list[Ledger]:
+    """Statements up to a day, by bank account and currency, with what was booked."""
+    at = {"account": account.name, "day": day}
+    names = [name.name for name in fields(Statement)]
+    statements: dict[tuple[str, str], list[Statement]] = {}
+    for row in files.standing_statements(conn, **at):
+        told = Statement(*(getattr(row, name) for name in names))
+        statements.setdefault((row.bank_account, row.currency), []).append(told)
+    booked: dict[tuple[str, str], dict[date, int]] = {}
+    for row in files.booked_by_day(conn, **at):
+        booked.setdefault((row.bank_account, row.currency), {})[row.counted_on] = row.amount_minor
     return [
-        Statement(
-            row.bank_account,
-            row.statement_id,
-            row.sequence,
-            row.page,
-            row.currency,
-            row.opening_minor,
-            row.closing_minor,
-            row.closing_on,
-        )
-        for row in files.standing_statements(conn, account=account.name, since=since)
+        Ledger(currency, told, booked.get((of, currency), {}))
+        for (of, currency), told in statements.items()
     ]

@@ -3,8 +3,8 @@
 Whether a file can be read at all belongs in `providers`; what is done with it in `source_files`.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from order_ops.domain.failures import MendableError
@@ -99,20 +99,30 @@ def refuse_unheard(
     Raises:
         FileError: naming what is not, what is, and what to do.
     """
-    first, last = known.first_day, known.last_day
     unheard = [f"--corrects {one}" for one in corrects if one not in known.corrects]
-    unheard += [f"--covers {day}" for day in covers if first is None or not first <= day <= last]
+    unheard += [f"--covers {span}" for span in _spans(set(covers) - set(known.days))]
     if not unheard:
         return
     others = ", ".join(map(str, known.corrects))
     told = f"file {others} as corrected by it" if others else "no file as corrected by it"
-    told += f", and days {first} to {last}" if first else ", and no day"
+    told += f", and {', '.join(_spans(known.days)) or 'no day'}"
     kind, take = ("bank", "bank upload") if of_bank else ("provider", "ingest")
     raise FileError(
         f"{' '.join(unheard)}: {_named(known)} is stored since {_told(known.received_at)}, with "
         f"{told}; to change that, order-ops {kind} withdraw {known.id} --reason WHY, and then "
         f"order-ops {take} it again with all of its options"
     )
+
+
+def _spans(days: Iterable[date]) -> list[str]:
+    """Days as --covers takes them, those that follow each other as one."""
+    spans: list[list[date]] = []
+    for day in sorted(days):
+        if spans and day - spans[-1][-1] == timedelta(days=1):
+            spans[-1].append(day)
+        else:
+            spans.append([day])
+    return [str(one[0]) if len(one) == 1 else f"{one[0]}..{one[-1]}" for one in spans]
 
 
 def refuse_contradiction(conflicts: Sequence[Any], name: str) -> None:

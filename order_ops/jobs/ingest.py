@@ -53,7 +53,7 @@ def ingest(
     file_refusals.refuse_days(account, covers)
     report = open_report(f"{account.file_format}:{path}", **account.file_options)
     lines = _with_day(report.lines, account)
-    spoken_of = _spoken_of(lines) | set(covers)
+    spoken_of = set(lines["day"].unique().to_list()) | set(covers)
     with transaction(pool) as conn:
         known = source_files.opened(
             conn, account.name, report.sha256, corrects, covers, of_bank=False
@@ -70,12 +70,6 @@ def ingest(
         days |= new.keys() | {row.day for row in recon.days_of_same_reference(conn)}
         source_files.mark(conn, account, days | spoken_of)
     return Ingested(report.name, None, report.lines.height, new, file_id)
-
-
-def _spoken_of(lines: pl.DataFrame) -> set[date]:
-    """The first and the last day that the file speaks of."""
-    days = lines["day"].unique().sort().to_list()
-    return {*days[:1], *days[-1:]} - {None}
 
 
 def _corrected(conn: Connection, account: str, corrects: Sequence[int]) -> set[date]:
@@ -120,8 +114,7 @@ def _add_file(
         sha256=report.sha256,
         lines=report.lines.height,
         totals=json.dumps([asdict(total) for total in report.totals]),
-        first_day=min(days, default=None),
-        last_day=max(days, default=None),
+        days=sorted(days),
         sequence=report.sequence,
         corrects=list(corrects),
     )

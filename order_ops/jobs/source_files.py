@@ -104,9 +104,8 @@ def withdraw(
         account = file_refusals.standing(conn, file_id).account
         files.lock_files(conn, account=account)
         file = file_refusals.withdrawable(conn, file_id, account)
-        before = files.count_lines(conn, account=account)
         days = _untold(conn, file)
-        gone = before - files.count_lines(conn, account=account)
+        gone = files.lines_gone(conn, file_id=file_id)
         days = mark(conn, mapping.account(account), days)
         done = Withdrawn(
             file_id, file.name, account, tuple(sorted(days)), file.lines, gone, dry_run

@@ -1,7 +1,8 @@
-"""What the input is known to lack: files past due, numbers left out, balances that do not meet.
+"""What the input is known to lack: files past due, and numbers left out between two.
 
 Judged for the day being closed from what the files say of themselves, and never by a clock: the
-same files give the same gaps whenever it is asked. Which files there are belongs in `jobs`.
+same files give the same gaps whenever it is asked. Balances of banks belong in
+`bank_ledger`, which files there are in `jobs`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,6 @@ from typing import Any
 
 import narwhals as nw
 
-from order_ops.domain.money import format_minor
 from order_ops.reconciliation.result import BREAK, INPUT_LEG, NO_CURRENCY
 
 
@@ -36,23 +36,8 @@ class File:
     """A file that is there: the days that it speaks of, and its number where files have one."""
 
     name: str
-    first_day: date | None
-    last_day: date | None
+    days: frozenset[date]
     sequence: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A bank statement of one currency; amounts in minor units."""
-
-    account: str
-    statement_id: str
-    sequence: int | None
-    page: int | None
-    currency: str
-    opening_minor: int
-    closing_minor: int
-    closing_on: date
 
 
 def missing_days(what: str, wanted: Sequence[date], files: Iterable[File], hint: str) -> list[Gap]:
@@ -63,12 +48,11 @@ def missing_days(what: str, wanted: Sequence[date], files: Iterable[File], hint:
         wanted: days whose file is due, in order.
         hint: what to do.
     """
-    spans = [(one.first_day, one.last_day) for one in files]
-    covered = [(first, last) for first, last in spans if first and last]
+    covered = frozenset[date]().union(*(one.days for one in files))
     gaps: list[list[date]] = []
     follows = False
     for day in wanted:
-        there = any(first <= day <= last for first, last in covered)
+        there = day in covered
         if not there and follows:
             gaps[-1].append(day)
         elif not there:
@@ -89,13 +73,13 @@ def missing_numbers(what: str, files: Iterable[File], closing: date, hint: str) 
     known = {
         one.sequence: one
         for one in files
-        if one.sequence is not None and one.first_day and one.first_day <= closing
+        if one.sequence is not None and one.days and min(one.days) <= closing
     }
     return [
         Gap(
             f"{what} number {before + 1}",
-            known[after].first_day or closing,
-            f"Of the {what}s, {_numbers(before + 1, after - 1)} missing, between number {before} "
+            min(known[after].days),
+            f"Of the {what}s, {numbers(before + 1, after - 1)} missing, between number {before} "
             f"({known[before].name}) and {after} ({known[after].name}); {hint}.",
         )
         for before, after in pairwise(sorted(known))
@@ -103,54 +87,9 @@ def missing_numbers(what: str, files: Iterable[File], closing: date, hint: str) 
     ]
 
 
-def _numbers(first: int, last: int) -> str:
+def numbers(first: int, last: int) -> str:
+    """Numbers left out, with their verb."""
     return f"number {first} is" if first == last else f"numbers {first} to {last} are"
-
-
-def missing_statements(told: Iterable[Statement], closing: date, hint: str) -> list[Gap]:
-    """Statements that no other leads to: none closes with what it opens with, or numbers between.
-
-    Statements may overlap (of days and of their month), and numbers may start anew with the year:
-    so that one is enough that closes with the balance, and has the number before.
-    """
-    known = [one for one in told if one.closing_on <= closing]
-    gaps = []
-    for one in sorted(known, key=_place):
-        earlier = [
-            other
-            for other in known
-            if (other.account, other.currency) == (one.account, one.currency)
-            and _place(other) < _place(one)
-        ]
-        if earlier and (problem := _unlinked(one, earlier)) is not None:
-            key = f"bank statement {one.statement_id} {one.currency}"
-            gaps.append(Gap(key, one.closing_on, f"{problem}; {hint}."))
-    return gaps
-
-
-def _place(one: Statement) -> tuple[date, int, int, str]:
-    return one.closing_on, one.sequence or 0, one.page or 0, one.statement_id
-
-
-def _unlinked(one: Statement, earlier: Sequence[Statement]) -> str | None:
-    leading = [other for other in earlier if other.closing_minor == one.opening_minor]
-    if not leading:
-        opens = format_minor(one.opening_minor, one.currency)
-        return (
-            f"Statement {one.statement_id} of {one.closing_on} opens with {opens}, and none before "
-            "it closes with that: at least one is missing"
-        )
-    # a page of the same statement, or one that is issued again, has the same number
-    numbers = {other.sequence for other in earlier if other.sequence is not None}
-    before = [other.sequence for other in leading if other.sequence is not None]
-    lower = max((number for number in before if number <= (one.sequence or 0)), default=None)
-    if one.sequence is None or lower is None:
-        return None
-    left_out = sorted(set(range(lower + 1, one.sequence)) - numbers)
-    if not left_out:
-        return None
-    told = _numbers(left_out[0], left_out[-1])
-    return f"Before statement {one.statement_id} of {one.closing_on}, {told} missing"
 
 
 def breaks(

@@ -5,8 +5,10 @@ import polars as pl
 from order_ops.simulator import contract
 from order_ops.simulator.ordinary import (
     AMOUNT,
+    AT,
     FOREIGN,
     HIGH,
+    LISTED,
     LOW,
     REF,
     paid,
@@ -131,3 +133,11 @@ def dispute_missing_provider(scene: Scene) -> None:
     reference = scene.reference("dispute")
     scene.we(1, label=0, kind="dispute", provider_ref=reference, amount_minor=-AMOUNT)
     scene.broken("missing_provider", reference)
+
+
+def settlement_overdue(scene: Scene) -> None:
+    """Recorded and listed as one, and in no payout for weeks."""
+    long_ago = pl.duration(days=14)
+    scene.we(0, match=0, occurred_at=AT - long_ago)
+    scene.they(0, match=0, label=0, occurred_at=LISTED - long_ago, payout_id=NO_TEXT)
+    scene.broken("settlement_overdue", REF)

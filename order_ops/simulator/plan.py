@@ -11,7 +11,7 @@ from datetime import date
 import polars as pl
 
 from order_ops.domain.failures import MendableError
-from order_ops.simulator import faults, money_faults, ordinary
+from order_ops.simulator import faults, money_faults, ordinary, paid_out
 from order_ops.simulator.dialects import DIALECTS, Dialect
 from order_ops.simulator.scene import Scene
 
@@ -114,6 +114,10 @@ def _shared_disputes(dialect: Dialect) -> bool:
     return "dispute" in dialect.shared
 
 
+def _pays_by_day(dialect: Dialect) -> bool:
+    return dialect.pays == "by_day"
+
+
 def _own_ids(dialect: Dialect) -> bool:
     return dialect.ids == "own"
 
@@ -192,25 +196,17 @@ _FAULTS = (
     _fault(money_faults.dispute_and_end_unrecorded, "dispute_unrecorded", needs=_shared_disputes),
     _fault(faults.status_stuck),
     _fault(faults.status_stuck_there, "status_stuck", needs=_statuses),
+    _fault(money_faults.settlement_overdue, needs=_pays_by_day),
 )
 PAID = Story(ordinary.paid)
 STORIES: Mapping[str, Story] = {one.name: one for one in (PAID, *_ORDINARY, *_FAULTS)}
 """Every story by its name, `paid` first."""
 
-LATER = (
-    "incomplete_input",
-    "settlement_overdue",
-    "payout_sum_mismatch",
-    "payout_not_in_bank",
-    "bank_unexplained",
-)
-"""Classes that no fault stands for yet: of whole files, and of the payout and bank legs."""
-
 
 def classes(dialect: Dialect) -> tuple[str, ...]:
     """The classes that some fault in a dialect stands for, sorted."""
-    told = [name for one in _FAULTS if one.needs(dialect) for name in one.breaks]
-    return tuple(sorted(set(told)))
+    told = {name for one in _FAULTS if one.needs(dialect) for name in one.breaks}
+    return tuple(sorted(told | set(paid_out.faults(dialect))))
 
 
 def cast(config: Config, orders: pl.DataFrame) -> Iterator[tuple[Story, range]]:

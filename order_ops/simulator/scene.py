@@ -133,7 +133,8 @@ class Scene:
             net_minor=pl.col("settled_minor") - pl.col("fee_minor"),
             available_on=self._available_on(),
         )
-        lines = lines.with_columns(payout_id=payout_id(self.dialect, self.closing))
+        if "payout_id" not in columns:
+            lines = lines.with_columns(payout_id=payout_id(self.dialect, self.closing))
         self.provider.append(lines.select(LINE_COLUMNS))
         self._belongs("provider", lines, match, label)
 

@@ -97,7 +97,7 @@ def judge(truth: Truth, found: pl.DataFrame, breaks: pl.DataFrame, members: pl.D
     Args:
         truth: what is true.
         found: match_id, side, entry_id of the matches.
-        breaks: break_id, class, status (break or pending), currency.
+        breaks: break_id, class, status (break or pending), currency; and key, where there is one.
         members: break_id, side, entry_id.
     """
     joined = _judged(truth, breaks, members)
@@ -142,6 +142,10 @@ def _judged(truth: Truth, breaks: pl.DataFrame, members: pl.DataFrame) -> pl.Dat
         .select("label", "break_id")
         .unique()
     )
+    if "key" in breaks.columns:  # of a missing file, which has no entry
+        nameless = truth.labels.join(truth.labelled, on="label", how="anti")
+        by_key = nameless.join(breaks, on=["key", "currency"]).select("label", "break_id")
+        links = pl.concat([links, by_key])
     labels = truth.labels.select("label", "currency", truth=_name())
     found = breaks.select("break_id", found=_name(), other=pl.col("currency"))
     return (

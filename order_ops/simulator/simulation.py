@@ -10,11 +10,13 @@ import polars as pl
 
 from order_ops.providers.files.report import LINE_SCHEMA
 from order_ops.reconciliation.core import Day
+from order_ops.reconciliation.incomplete import Gap
 from order_ops.reconciliation.rules import Rules
 from order_ops.simulator import contract, payouts
 from order_ops.simulator.chance import Chance
 from order_ops.simulator.dialects import DIALECTS, Dialect
 from order_ops.simulator.orders import Window, orders
+from order_ops.simulator.paid_out import PaidOut, pay_out
 from order_ops.simulator.plan import Config, cast
 from order_ops.simulator.scene import ENTRY_SCHEMA, LINE_COLUMNS, Scene
 
@@ -42,7 +44,7 @@ class Truth:
             that moved money and agrees; several of a side where one event is in parts.
         labels: one row per break: label (i64), class, status (break, or pending while its grace
             runs), key and currency as of its break, story (who put it in).
-        labelled: label, side, entry_id: the entries that a label is about.
+        labelled: label, side, entry_id: the entries that a label is about; of a missing file none.
     """
 
     matches: pl.DataFrame
@@ -60,12 +62,16 @@ class Simulation:
         provider: the provider's lines, columns `report.LINE_SCHEMA` and day (UTC), so that they
             hold those of `reconciliation.frames.PROVIDER`. raw is an empty object.
         truth: see `Truth`.
+        bank: lines of the bank that it is paid out to, columns `paid_out.BANK_SCHEMA`.
+        gaps: files that are missing.
     """
 
     config: Config
     internal: pl.DataFrame
     provider: pl.DataFrame
     truth: Truth
+    bank: pl.DataFrame
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def dialect(self) -> Dialect:
@@ -80,7 +86,13 @@ class Simulation:
     @property
     def day(self) -> Day:
         """The day to reconcile it on."""
-        return Day(self.config.closing, account="simulated", tenant="simulated", rules=self.rules)
+        return Day(
+            self.config.closing,
+            account="simulated",
+            tenant="simulated",
+            rules=self.rules,
+            gaps=self.gaps,
+        )
 
 
 def simulate(config: Config, progress: Callable[[int], None] = lambda _: None) -> Simulation:
@@ -96,7 +108,17 @@ def simulate(config: Config, progress: Callable[[int], None] = lambda _: None) -
         told.add(scene)
         progress(scene.orders.height)
     lines = pl.concat(told.provider)
-    every = pl.concat([lines, payouts.beside(lines, dialect, config.closing)])
+    first = Window(config.closing, config.days).first
+    paid = pay_out(
+        payouts.beside(lines, dialect, config.closing),
+        dialect,
+        config.closing,
+        first,
+        config.seed,
+        config.faults,
+    )
+    told.pay(paid)
+    every = pl.concat([lines, paid.lines])
     provider = every.sort("occurred_at", "entry_id").with_columns(
         line_no=pl.int_range(2, pl.len() + 2, dtype=pl.Int64), raw=pl.lit("{}")
     )
@@ -109,6 +131,8 @@ def simulate(config: Config, progress: Callable[[int], None] = lambda _: None) -
             labels=pl.concat(told.labels).sort("label"),
             labelled=pl.concat(told.labelled).sort("label", "side", "entry_id"),
         ),
+        bank=paid.bank,
+        gaps=paid.gaps,
     )
 
 
@@ -127,6 +151,13 @@ class _Told:
     def add(self, scene: Scene) -> None:
         for name in ("internal", "provider", "matches", "labels", "labelled"):
             getattr(self, name).extend(getattr(scene, name))
+
+    def pay(self, paid: PaidOut) -> None:
+        """Labels of payouts are numbered from -1 down: those of orders are theirs by index."""
+        told = paid.labels.with_columns(label=-1 - pl.int_range(pl.len(), dtype=pl.Int64))
+        self.labels.append(told.with_columns(story=pl.col("class")).select(LABEL_SCHEMA.names()))
+        of_entries = told.filter(pl.col("entry_id").is_not_null())
+        self.labelled.append(of_entries.select("label", *MEMBER_SCHEMA.names()))
 
 
 def _scenes(config: Config, dialect: Dialect) -> Iterator[Scene]:

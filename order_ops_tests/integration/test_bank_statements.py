@@ -50,6 +50,18 @@ def test_the_schema_is_not_taken_back_while_there_are_bank_files(paid: Paid) -> 
     ]  # fmt: skip
 
 
+def test_a_migration_keeps_what_files_speak_of(paid: Paid) -> None:
+    path = paid.statement("s.xml", "2026-03-11", [CREDIT])
+    upload(paid.shop.pool, paid.account, path)
+    kept = "SELECT name, days FROM recon.source_file ORDER BY id"
+    lines = "SELECT entry_id, bank_account, counted_on FROM recon.banked"
+    before = paid.shop.rows(kept), paid.shop.rows(lines)
+    database = config(paid.shop.settings.database_url)
+    command.downgrade(database, "0009")
+    command.upgrade(database, "head")
+    assert (paid.shop.rows(kept), paid.shop.rows(lines)) == before
+
+
 def test_a_payout_is_pending_until_the_bank_shows_it_and_then_a_break(paid: Paid) -> None:
     paid.reconcile(*DAYS)
     assert paid.breaks() == [

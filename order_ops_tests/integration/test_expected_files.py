@@ -81,7 +81,7 @@ def test_a_file_covers_no_day_before_the_account_or_after_today(expecting: Paid)
             ingest(pool, account, path, covers=[day])
     assert expecting.shop.one("SELECT count(*) FROM recon.source_file") == 0
     ingest(pool, account, path, covers=[account.first_day])
-    assert expecting.shop.one("SELECT first_day FROM recon.source_file") == account.first_day
+    assert expecting.shop.one("SELECT days[1] FROM recon.source_file") == account.first_day
 
 
 def test_a_statement_that_is_missing_between_two_is_named(shop: Shop, tmp_path: Path) -> None:
@@ -97,9 +97,11 @@ def test_a_statement_that_is_missing_between_two_is_named(shop: Shop, tmp_path: 
         "RECONCILED", "RECONCILED", "INCOMPLETE",
     ]  # fmt: skip
     assert found[WEDNESDAY].result.incomplete == (
-        "Statement S-2026-03-11 of 2026-03-11 opens with BRL 1.05, and none before it closes with"
-        " that: at least one is missing; get it from the bank and run order-ops bank upload FILE"
-        " --account shop-cards.",
+        "Statement S-2026-03-11 of 2026-03-11 closes with BRL 1.12, and the balance before it with"
+        " the lines booked since comes to BRL 1.07: a statement is missing, a line stands in two"
+        " files in different words, or equal lines of two files were taken for one; get it from the"
+        " bank and run order-ops bank upload FILE --account shop-cards, with --corrects ID where"
+        " one file tells it better than those that are stored.",
     )
     upload(shop.pool, paid.account, second)
     assert WEDNESDAY in paid.due()

@@ -305,14 +305,16 @@ def test_a_stored_file_is_refused_with_what_is_not_stored_of_it(paid: Paid) -> N
     same = ("t1", "2026-03-10", 990)
     assert take(paid, "b.csv", same, corrects=(wrong,)) == right, "as it is stored: no effect"
     told = rf"--corrects {wrong}: file {wrong} \(a\.csv\) is stored since .*, with no file as .*"
-    told += rf"days 2026-03-10 to 2026-03-10; .*provider withdraw {wrong} --reason .*ingest"
+    told += rf"2026-03-10; .*provider withdraw {wrong} --reason .*ingest"
     with pytest.raises(FileError, match=told):
         take(paid, "a.csv", FIRST, corrects=(wrong,))
     path = paid.folder / "b.csv"
     pool, account = paid.shop.pool, paid.account
     assert ingest(pool, account, path, covers=[TENTH]).file_id == right
-    with pytest.raises(FileError, match=rf"--covers 2026-03-11: .*with file {wrong} as corrected"):
-        ingest(pool, account, path, covers=[TENTH, ELEVENTH])
+    unheard = [TENTH, date(2026, 3, 14), date(2026, 3, 12), ELEVENTH]
+    told = rf"--covers 2026-03-11\.\.2026-03-12 --covers 2026-03-14: .*file {wrong} as corrected"
+    with pytest.raises(FileError, match=told):
+        ingest(pool, account, path, covers=unheard)
     withdraw(pool, paid.mapping, right, WHO)
     ingest(pool, account, path, corrects=[wrong], covers=[ELEVENTH])
     assert paid.due() == [TENTH, ELEVENTH]

@@ -7,7 +7,7 @@ are minor units, negative when money left the account; dates are the bank's own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -101,6 +101,15 @@ class Balances:
     closing_on: date | None
     line_no: int | None = None
 
+    @property
+    def days(self) -> list[date]:
+        """Those that it accounts for: after the opening balance, up to the closing one."""
+        if self.closing_on is None:
+            return []
+        before = self.closing_on if self.opening_on is None else self.opening_on
+        passed = max((self.closing_on - before).days, 1)
+        return [self.closing_on - timedelta(days=n) for n in reversed(range(passed))]
+
 
 @dataclass(frozen=True, slots=True)
 class BankTotals:
@@ -158,6 +167,21 @@ class BankStatement:
         return _figures(self.balances)
 
     @property
+    def counted_on(self) -> pl.Expr:
+        """The day whose closing balance has a line first: when it was booked.
+
+        A line of before the opening balance is told late, on the first day of the statement; banks
+        date an opening balance by the day before as well as by the first day itself.
+        """
+        days = [day for told in self.balances for day in told.days]
+        booked = pl.col("booked_on")
+        if not days:
+            return booked
+        opened = min((one.opening_on for one in self.balances if one.opening_on), default=min(days))
+        late = booked < opened
+        return pl.when(late).then(min(days)).otherwise(booked.clip(upper_bound=max(days)))
+
+    @property
     def totals(self) -> tuple[BankTotals, ...]:
         """Per currency, sorted by currency."""
         amount = pl.col("amount_minor")
@@ -190,9 +214,13 @@ class BankFile:
 
     @property
     def lines(self) -> pl.DataFrame:
-        """All lines with their account, one of each id where statements overlap."""
+        """All lines with `account` and `counted_on`, one of each id where statements overlap."""
         parts = [
-            statement.lines.select(pl.lit(statement.account).alias("account"), pl.all())
+            statement.lines.select(
+                pl.lit(statement.account).alias("account"),
+                pl.all(),
+                statement.counted_on.alias("counted_on"),
+            )
             for statement in self.statements
         ]
         return pl.concat(parts).unique(["account", "entry_id"], keep="first", maintain_order=True)

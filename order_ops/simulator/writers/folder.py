@@ -1,4 +1,4 @@
-"""A simulation in a folder: our file, the provider's, the rules, and the truth."""
+"""A simulation in a folder: our file, the provider's, the bank's, the rules, and the truth."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import polars as pl
 from order_ops.reporting.exports import write_table
 from order_ops.simulator import contract
 from order_ops.simulator.simulation import Simulation
-from order_ops.simulator.writers import adyen, mapped, ours, paypal, stripe
+from order_ops.simulator.writers import adyen, bank, mapped, ours, paypal, stripe
 
 WRITERS: Mapping[str, Callable[[pl.DataFrame, Path], None]] = {
     "stripe": stripe.write,
@@ -30,12 +30,14 @@ class Written:
         provider: "PROVIDER:PATH", as `open_report` takes it.
         options: of that reader.
         rules: of the run.
+        bank: the bank's statements, CAMT.053.
     """
 
     internal: Path
     provider: str
     options: Mapping[str, str]
     rules: Path
+    bank: Path
 
 
 def write_folder(simulation: Simulation, out: Path) -> Written:
@@ -53,6 +55,7 @@ def write_folder(simulation: Simulation, out: Path) -> Written:
     internal, provider, rules = out / "internal.csv", out / "provider.csv", out / "rules.yaml"
     ours.write(simulation.internal, internal)
     WRITERS[name](simulation.provider, provider)
+    bank.write(simulation.bank, statements := out / "bank.xml")
     dialect = simulation.dialect
     text = contract.rules_text(dialect.boleto, pays_out=dialect.pays_out)
     rules.write_text(text, encoding="utf-8")
@@ -61,4 +64,4 @@ def write_folder(simulation: Simulation, out: Path) -> Written:
     write_table(truth.labels, out, "truth_breaks")
     write_table(truth.labelled, out, "truth_break_members")
     options = {"mapping": str(mapped.mapping_of(provider))} if name == "mapped" else {}
-    return Written(internal, f"{name}:{provider}", options, rules)
+    return Written(internal, f"{name}:{provider}", options, rules, statements)

@@ -5,18 +5,18 @@
 SELECT pg_advisory_xact_lock(hashtextextended('files:' || :account, 0));
 
 -- name: known_file^
-SELECT id, name, received_at, corrects, first_day, last_day FROM recon.source_file
+SELECT id, name, received_at, corrects, days FROM recon.source_file
 WHERE account = :account AND sha256 = :sha256 AND withdrawn_at IS NULL;
 
 -- name: add_file$
-INSERT INTO recon.source_file (account, provider, name, sha256, lines, totals, first_day, last_day,
-    sequence, corrects, told_in_full)
-VALUES (:account, :provider, :name, :sha256, :lines, :totals::jsonb, :first_day, :last_day,
-    :sequence, :corrects::bigint[], true) RETURNING id;
+INSERT INTO recon.source_file (account, provider, name, sha256, lines, totals, days, sequence,
+    corrects, told_in_full)
+VALUES (:account, :provider, :name, :sha256, :lines, :totals::jsonb, :days::date[], :sequence,
+    :corrects::bigint[], true) RETURNING id;
 
 -- name: file_by_id^
 -- With the standing file that corrects it, if one does.
-SELECT f.id, f.account, f.provider, f.name, f.lines, f.first_day, f.last_day, f.corrects,
+SELECT f.id, f.account, f.provider, f.name, f.lines, f.corrects,
     f.told_in_full, f.received_at, f.withdrawn_at, c.id AS corrected_by, c.name AS corrected_by_name,
     EXISTS (SELECT 1 FROM recon.bank_statements s WHERE s.file_id = f.id) AS of_bank
 FROM recon.source_file f LEFT JOIN LATERAL (
@@ -26,18 +26,22 @@ FROM recon.source_file f LEFT JOIN LATERAL (
 ) c ON true
 WHERE f.id = :id;
 
--- name: count_lines$
--- Lines of an account that some file tells.
-SELECT (SELECT count(*) FROM recon.provider_transactions WHERE account = :account)
-    + (SELECT count(*) FROM recon.banked WHERE account = :account);
+-- name: lines_gone$
+-- Lines of a file that was taken back that no other file tells.
+SELECT (SELECT count(*) FROM recon.told_lines t WHERE t.file_id = :file_id AND NOT EXISTS (
+        SELECT 1 FROM recon.telling o WHERE o.account = t.account AND o.entry_id = t.entry_id))
+    + (SELECT count(*) FROM recon.bank_lines t WHERE t.file_id = :file_id AND NOT EXISTS (
+        SELECT 1 FROM recon.bank_telling o WHERE o.account = t.account
+            AND o.entry_id = t.entry_id AND o.day = t.day));
 
 -- name: files_of
-SELECT id, provider, name, lines, first_day, last_day, sequence, corrects, received_at, withdrawn_at
+SELECT id, provider, name, lines, days[1] AS first_day, days[cardinality(days)] AS last_day, sequence,
+    corrects, received_at, withdrawn_at
 FROM recon.source_file WHERE account = :account ORDER BY id;
 
 -- name: standing_files
 -- Files that count; a corrected one of a bank does not.
-SELECT f.name, f.first_day, f.last_day, f.sequence, b.of_bank FROM recon.source_file f,
+SELECT f.name, f.days, f.sequence, b.of_bank FROM recon.source_file f,
     LATERAL (SELECT EXISTS (SELECT 1 FROM recon.bank_statements s WHERE s.file_id = f.id)
         AS of_bank) b
 WHERE f.account = :account AND f.withdrawn_at IS NULL AND NOT (b.of_bank AND EXISTS (
@@ -46,13 +50,18 @@ WHERE f.account = :account AND f.withdrawn_at IS NULL AND NOT (b.of_bank AND EXI
 ORDER BY f.id;
 
 -- name: standing_statements
-SELECT s.bank_account, s.statement_id, s.sequence, s.page, s.currency, s.opening_minor, s.closing_minor,
-    s.closing_on
+SELECT s.bank_account, s.statement_id, s.sequence, s.page, s.currency, s.opening_minor, s.opening_on,
+    s.closing_minor, s.closing_on
 FROM recon.bank_statements s JOIN recon.source_file f ON f.id = s.file_id
-WHERE s.account = :account AND s.closing_on >= :since AND f.withdrawn_at IS NULL AND NOT EXISTS (
+WHERE s.account = :account AND s.closing_on <= :day AND f.withdrawn_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM recon.source_file c WHERE c.account = s.account AND c.withdrawn_at IS NULL
         AND f.id = ANY (c.corrects))
 ORDER BY s.id;
+
+-- name: booked_by_day
+-- What the bank booked by the day on which its balances have it first, in minor units.
+SELECT bank_account, currency, counted_on, sum(amount_minor)::bigint AS amount_minor
+FROM recon.banked WHERE account = :account AND counted_on <= :day GROUP BY 1, 2, 3;
 
 -- name: withdraw_file!
 UPDATE recon.source_file SET withdrawn_at = now() WHERE id = :id;
@@ -197,8 +206,8 @@ SELECT :file_id, :account, * FROM unnest(:bank_account::text[], :statement_id::t
     :opening_minor::bigint[], :opening_on::date[], :closing_minor::bigint[], :closing_on::date[]);
 
 -- name: days_of_files
--- Days of the bank lines of files, and the ends of what they speak of.
+-- Days of the bank lines of files, and those that they speak of.
 SELECT day FROM recon.bank_lines WHERE file_id = ANY (:file_ids::bigint[])
 UNION
-SELECT day FROM recon.source_file f, unnest(ARRAY[f.first_day, f.last_day]) AS day
-WHERE f.id = ANY (:file_ids::bigint[]) AND day IS NOT NULL;
+SELECT day FROM recon.source_file f, unnest(f.days) AS day
+WHERE f.id = ANY (:file_ids::bigint[]);

@@ -118,6 +118,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "file_id": "The file that tells it.",
         "line_no": "Its line in that file.",
         "day": "Day on which the bank booked it.",
+        "bank_account": "The bank's account that it was booked on.",
+        "counted_on": "Day whose closing balance has it first.",
         "value_on": "Value date, where the bank tells one.",
         "reference": "The bank's or the payer's reference.",
         "remittance": "The text that came with it.",

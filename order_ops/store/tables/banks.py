@@ -39,10 +39,12 @@ bank_lines = Table(
     "bank_lines",
     metadata,
     words("account"),
+    words("bank_account"),
     words("entry_id"),
     Column("file_id", BigInteger, ForeignKey("recon.source_file.id"), nullable=False),
     number("line_no"),
     Column("day", Date, nullable=False),
+    Column("counted_on", Date, nullable=False),
     Column("value_on", Date, nullable=True),
     words("kind"),
     number("amount_minor"),
@@ -54,6 +56,7 @@ bank_lines = Table(
     PrimaryKeyConstraint("account", "entry_id", "file_id"),
     Index("ix_bank_lines_day", "account", "day"),
     Index("ix_bank_lines_file_id", "file_id"),
-    comment="What each bank file says of each line; the view recon.banked is what they come to.",
+    comment="What each bank file says of each line; the view recon.banked is what they come to. "
+    "`counted_on`: the day whose closing balance has it first.",
     schema="recon",
 )

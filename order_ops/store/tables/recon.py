@@ -38,8 +38,7 @@ source_file = Table(
     number("lines"),
     document("totals"),
     moment("received_at", now=True),
-    Column("first_day", Date, nullable=True),
-    Column("last_day", Date, nullable=True),
+    Column("days", ARRAY(Date), nullable=False, server_default=text("'{}'::date[]")),
     number("sequence", null=True),
     Column("corrects", ARRAY(BigInteger), nullable=False, server_default=text("'{}'::bigint[]")),
     moment("withdrawn_at"),
@@ -52,6 +51,7 @@ source_file = Table(
         postgresql_where=text("withdrawn_at IS NULL"),
     ),
     comment="Files of providers and banks, each once by its hash, with their control totals. "
+    "`days`: those that it speaks of, oldest first. "
     "`told_in_full`: all that it says is kept, so that it can be corrected and taken back.",
     schema="recon",
 )

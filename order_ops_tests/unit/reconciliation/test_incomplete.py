@@ -1,19 +1,14 @@
 """What the input lacks, and what a day that lacks it comes to."""
 
 from datetime import date, timedelta
-from typing import Any
-
-import pytest
 
 from order_ops.reconciliation.calendars import BusinessDays
 from order_ops.reconciliation.core import Day, reconcile
 from order_ops.reconciliation.incomplete import (
     File,
     Gap,
-    Statement,
     missing_days,
     missing_numbers,
-    missing_statements,
 )
 from order_ops.reconciliation.rules import Calendar
 from order_ops.reconciliation.summary import money_sentence, summarise
@@ -31,17 +26,11 @@ GAP = Gap("provider file 2024-01-09", date(2024, 1, 9), "No provider file speaks
 
 
 def file(first: int, last: int, sequence: int | None = None) -> File:
-    return File(f"{first}.csv", DAYS[first], DAYS[last], sequence)
-
-
-def statement(number: int, opening: int, closing: int, **values: Any) -> Statement:
-    told = {"sequence": number, "page": None, "closing_on": DAYS[number]} | values
-    return Statement("DE1", f"S{number}", currency="EUR", opening_minor=opening,
-                     closing_minor=closing, **told)  # fmt: skip
+    return File(f"{first}.csv", frozenset(DAYS[first : last + 1]), sequence)
 
 
 def test_days_that_no_file_speaks_of_are_told_by_their_runs() -> None:
-    found = missing_days("provider file", DAYS, [file(1, 2), File("empty", None, None)], "ask")
+    found = missing_days("provider file", DAYS, [file(1, 2), File("empty", frozenset())], "ask")
     assert [(gap.key, gap.since) for gap in found] == [
         ("provider file 2024-01-10", DAYS[0]),
         ("provider file 2024-01-13", DAYS[3]),
@@ -50,6 +39,13 @@ def test_days_that_no_file_speaks_of_are_told_by_their_runs() -> None:
         "No provider file speaks of 2024-01-13 to 2024-01-14 (2 of them); ask."
     )
     assert missing_days("provider file", DAYS, [file(0, 2), file(3, 4)], "ask") == []
+
+
+def test_a_file_speaks_of_no_day_between_its_lines() -> None:
+    """It may as well be the last day's, with a line that came late."""
+    apart = File("late.csv", frozenset({DAYS[0], DAYS[4]}))
+    (gap,) = missing_days("provider file", DAYS, [apart], "ask")
+    assert gap.told == "No provider file speaks of 2024-01-11 to 2024-01-13 (3 of them); ask."
 
 
 def test_numbers_left_out_are_told_from_the_day_that_shows_it() -> None:
@@ -61,32 +57,6 @@ def test_numbers_left_out_are_told_from_the_day_that_shows_it() -> None:
         "(2.csv); ask."
     )
     assert missing_numbers("provider file", files, DAYS[1], "ask") == []
-
-
-@pytest.mark.parametrize(
-    ("told", "words"),
-    [
-        ([statement(0, 0, 10), statement(1, 10, 5)], None),
-        ([statement(0, 0, 10), statement(2, 12, 5)], "S2 of 2024-01-12 opens with EUR 0.12"),
-        ([statement(0, 0, 0), statement(1, 0, 0), statement(3, 0, 0)], "number 2 is missing"),
-        ([statement(0, 0, 0), statement(1, 0, 0, sequence=None)], None),
-        ([statement(0, 0, 9, sequence=250), statement(1, 9, 5)], None),
-        ([statement(0, 0, 9, page=1), statement(0, 9, 5, page=2), statement(1, 5, 6)], None),
-        ([statement(0, 0, 9), statement(1, 9, 5),
-          statement(2, 0, 7, sequence=1), statement(2, 5, 7)], "opens with EUR 0.00"),
-        ([statement(1, 0, 9), statement(2, 9, 5), statement(3, 9, 8, sequence=4),
-          statement(3, 5, 8)], None),
-    ],
-    ids=["whole", "balances do not meet", "swept every day", "without numbers", "a new year",
-         "pages", "no statement leads to it", "two days in one statement"],
-)  # fmt: skip
-def test_statements_that_no_other_leads_to_are_told(
-    told: list[Statement], words: str | None
-) -> None:
-    found = missing_statements(told, DAYS[4], "ask the bank")
-    assert [words in gap.told for gap in found if words] == ([True] if words else [])
-    assert bool(found) == bool(words)
-    assert missing_statements(told, DAYS[0] - timedelta(days=1), "ask") == []
 
 
 def test_a_day_that_lacks_something_has_no_verdict_and_a_break_that_says_what() -> None:

@@ -9,8 +9,11 @@ from polars.testing import assert_frame_equal
 from order_ops.domain.money import format_minor, parse_major
 from order_ops.jobs.internal_file import read_internal
 from order_ops.jobs.reconcile_files import with_days
+from order_ops.providers.banks.registry import open_statement
+from order_ops.providers.banks.statement import StatementOptions
 from order_ops.providers.files.registry import open_report
 from order_ops.providers.files.report import LINE_SCHEMA
+from order_ops.reconciliation.bank import BankSide
 from order_ops.reconciliation.core import reconcile
 from order_ops.simulator.dialects import DIALECTS
 from order_ops.simulator.plan import Config
@@ -43,12 +46,25 @@ def test_our_entries_survive_our_file(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("provider", DIALECTS)
+def test_lines_of_the_bank_survive_its_statements(provider: str, tmp_path: Path) -> None:
+    made = simulate(Config(1_000, seed=12, provider=provider, faults=0.2))
+    file = open_statement(f"camt053:{write_folder(made, tmp_path).bank}", StatementOptions())
+    days = made.bank.select("day", "currency").unique()
+    assert len(file.statements) == days.height
+    told = ["amount_minor", "currency", "reference", "day"]
+    read = file.lines.rename({"booked_on": "day"}).select(told)
+    assert_frame_equal(read, made.bank.select(told), check_row_order=False)
+
+
+@pytest.mark.parametrize("provider", DIALECTS)
 def test_files_are_reconciled_as_the_frames_are(provider: str, tmp_path: Path) -> None:
     made = simulate(Config(500, seed=13, provider=provider, faults=0.1))
     written = write_folder(made, tmp_path)
     report = open_report(written.provider, **written.options)
-    of_files = reconcile(made.day, read_internal(written.internal), with_days(report.lines, "UTC"))
-    of_frames = reconcile(made.day, made.internal, made.provider)
+    bank = BankSide(made.bank)
+    lines = with_days(report.lines, "UTC")
+    of_files = reconcile(made.day, read_internal(written.internal), lines, bank=bank)
+    of_frames = reconcile(made.day, made.internal, made.provider, bank=bank)
     assert_frame_equal(of_files.breaks, of_frames.breaks)
     assert score(of_files, made.truth).precision == 1.0
 
