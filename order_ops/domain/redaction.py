@@ -25,9 +25,7 @@ _SECRETS = compile(
     r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
     r"|hooks\.slack\.com/services/[\w/]+)"
 )
-_SECRET_SIGNS = compile(
-    r"[srp]k_(?:live|test)_|whsec_|xox[a-z]-|xapp-|gh[opsu]_|eyJ|hooks\.slack"
-)
+_SECRET_SIGNS = compile(r"[srp]k_(?:live|test)_|whsec_|xox[a-z]-|xapp-|gh[opsu]_|eyJ|hooks\.slack")
 """Six times as quick to look for in vain as a whole secret."""
 _SCHEMES = compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", IGNORECASE)
 _URL_PASSWORD = compile(r"(?<=://)([^\s:/@?#]*):([^\s/]+)@")

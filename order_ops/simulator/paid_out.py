@@ -158,7 +158,7 @@ def _credits(told: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
         remittance=pl.lit(f"{who} PAYOUT"),
         known=pl.lit(value=True),
         day=pl.col("arrives"),
-    ).cast(dict(BANK_SCHEMA))
+    ).cast(pl.Schema(BANK_SCHEMA))
 
 
 def _gaps(first: date, closing: date) -> tuple[Gap, ...]:

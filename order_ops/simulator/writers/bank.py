@@ -47,7 +47,7 @@ def _statements(lines: pl.DataFrame) -> Iterator[str]:
     ordered = lines.sort("day", "currency", "entry_id")
     for (day, code), part in ordered.group_by("day", "currency", maintain_order=True):
         opening = balance.get(code, 0)
-        balance[code] = closing = opening + part["amount_minor"].sum()
+        balance[code] = closing = opening + int(part["amount_minor"].sum())
         balances = "".join(
             _BALANCE.format(code=name, amount=_amount(minor, code), day=day)
             for name, minor in (("OPBD", opening), ("CLBD", closing))

@@ -34,28 +34,29 @@ _BANKED_BEFORE = """
 """
 # Days of a statement: after its opening balance, up to its closing one.
 _STATED = """
+    CREATE TEMPORARY TABLE stated ON COMMIT DROP AS
     SELECT s.file_id, s.account, s.bank_account, d.day::date FROM recon.bank_statements s,
         generate_series(least(s.closing_on, coalesce(s.opening_on + 1, s.closing_on)),
             s.closing_on, interval '1 day') AS d(day)
 """
-_FILL_DAYS = f"""
+_FILL_DAYS = """
     UPDATE recon.source_file f SET days = told.days FROM (
         SELECT file_id, array_agg(DISTINCT day ORDER BY day) AS days FROM (
             SELECT file_id, day FROM recon.told_lines
             UNION SELECT file_id, day FROM recon.bank_lines
-            UNION SELECT file_id, day FROM ({_STATED}) stated
+            UNION SELECT file_id, day FROM stated
             UNION SELECT id, first_day FROM recon.source_file WHERE first_day IS NOT NULL
             UNION SELECT id, last_day FROM recon.source_file WHERE last_day IS NOT NULL
         ) every GROUP BY file_id
     ) told WHERE told.file_id = f.id
 """
-# A line that an earlier release took from a file of several statements is not known to be of one
+# A line that an earlier version took from a file of several statements is not known to be of one
 # of them: told late, it counts on the day of its booking.
-_FILL_LINES = f"""
+_FILL_LINES = """
     UPDATE recon.bank_lines l SET bank_account = s.bank_account,
         counted_on = least(greatest(l.day, s.first_day), s.last_day)
     FROM (SELECT file_id, account, min(bank_account) AS bank_account, min(day) AS first_day,
-        max(day) AS last_day FROM ({_STATED}) stated GROUP BY file_id, account) s
+        max(day) AS last_day FROM stated GROUP BY file_id, account) s
     WHERE s.file_id = l.file_id AND s.account = l.account
 """
 
@@ -70,6 +71,7 @@ def upgrade() -> None:
     )
     op.add_column("bank_lines", sa.Column("bank_account", sa.Text()), schema="recon")
     op.add_column("bank_lines", sa.Column("counted_on", sa.Date()), schema="recon")
+    op.execute(_STATED)
     op.execute(_FILL_DAYS)
     op.execute(_FILL_LINES)
     op.execute(
