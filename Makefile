@@ -6,6 +6,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
+PARTS ?= intake apply reconcile latency backlog runtime idle
 STAMP := $(VENV)/.installed
 DATA := .order_ops
 # two at a time; a file's tests share what its fixtures have made
@@ -61,9 +62,9 @@ soak: install ## faults at random under load: MINUTES=n, SEED=n, BROKER=4
 	$(BIN)/python -m order_ops_tests.faults.soak --minutes $(MINUTES) --broker $(BROKER) \
 		$(if $(SEED),--seed $(SEED))
 
-bench: install $(PEERS)/.installed ## measure order_ops beside its peers; writes benchmarks/RESULTS.md
+bench: install $(PEERS)/.installed ## measure order_ops beside its peers, PARTS="intake apply"; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m order_ops.devstack.ensure
-	@for part in intake apply reconcile latency backlog runtime idle; do $(BIN)/python benchmarks/$$part.py || exit 1; done
+	@for part in $(PARTS); do $(BIN)/python benchmarks/$$part.py || exit 1; done
 
 # The peers are no dependencies of order_ops: an environment of their own.
 $(PEERS)/.installed: $(STAMP) requirements-bench.lock
