@@ -13,8 +13,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
+import psutil
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -67,8 +69,17 @@ class Soak:
                 lambda: not system.one("SELECT count(*) FROM intake.claim"), QUIET_S, "no claim"
             )
         except TimeoutError as late:
-            return [str(late)]
+            return [f"{late}\n{self._state()}"]
         return violations(Found(system.database_url, system.workload))
+
+    def _state(self) -> str:
+        """What waits, and what each process is and said last: for a person to read."""
+        told = [f"{len(self.system.workload.confirmed)} confirmed", self.system.waiting()]
+        for program, process in self._running.items():
+            with suppress(psutil.NoSuchProcess):
+                told.append(f"{program} {process.pid}: {psutil.Process(process.pid).status()}")
+            told.append(process.tail())
+        return "\n".join(told)
 
     def pause(self) -> None:
         """A time to be down, or between two blows."""
@@ -169,7 +180,7 @@ def main() -> int:
     chosen, console = options.parse_args(), Console(highlight=False)
     told = soak(chosen.minutes, chosen.seed, chosen.broker, console)
     for violation in told:
-        console.print(f"[red]✘[/] {violation}")
+        console.print(f"✘ {violation}", style="red", markup=False)
     console.print(f"{'VIOLATED' if told else 'every invariant held'}, SEED={chosen.seed}")
     return 1 if told else 0
 
