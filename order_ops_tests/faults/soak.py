@@ -62,15 +62,23 @@ class Soak:
         """Whether all is well once everything published so far is worked off."""
         system = self.system
         try:
-            system.all_staged(QUIET_S)
-            wait_until(lambda: not system.depth(), QUIET_S, "an empty broker")
-            wait_until(lambda: not system.unsettled(), QUIET_S, "nothing due")
-            wait_until(
-                lambda: not system.one("SELECT count(*) FROM intake.claim"), QUIET_S, "no claim"
-            )
+            wanted = system.wanted()
+            self._wait(lambda: system.staged() >= wanted, "every message staged")
+            self._wait(lambda: not system.depth(), "an empty broker")
+            self._wait(lambda: not system.unsettled(), "nothing due")
+            self._wait(lambda: not system.one("SELECT count(*) FROM intake.claim"), "no claim")
         except TimeoutError as late:
             return [f"{late}\n{self._state()}"]
         return violations(Found(system.database_url, system.workload))
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait, with every process kept running: one that overslept its lease ends as it wakes."""
+
+        def holds() -> bool:
+            self.keep_running()
+            return condition()
+
+        wait_until(holds, QUIET_S, what)
 
     def _state(self) -> str:
         """What waits, and what each process is and said last: for a person to read."""

@@ -114,9 +114,13 @@ class System:
             declared = [channel.queue_declare(queue, passive=True) for queue in QUEUES]
             return sum(answer.method.message_count for answer in declared)
 
+    def wanted(self) -> int:
+        """How many messages of different content were confirmed."""
+        return len({sent.body for sent in self.workload.confirmed})
+
     def all_staged(self, timeout: float = QUIET_S) -> None:
         """Wait until as many rows are there as messages of different content were confirmed."""
-        wanted = len({sent.body for sent in self.workload.confirmed})
+        wanted = self.wanted()
         _wait(lambda: self.staged() >= wanted, timeout, lambda: f"{wanted} rows: {self.staged()}")
 
     def quiet(self, timeout: float = QUIET_S) -> None:
