@@ -40,7 +40,7 @@ def _stands(shop: Shop) -> list[Any]:
 
 def test_the_command_says_what_would_change(news: Shop) -> None:
     before = _stands(news)
-    told = invoked.run("reconcile", "--dry-run", "--account", "shop-cards", "--day", DAY)
+    told = invoked.run("rehearse", "--account", "shop-cards", "--day", DAY)
     assert told.exit_code == 0, told.output
     assert "Verdict RECONCILED_WITH_PENDING -> RECONCILED:" in told.stdout
     assert "match appeared: exact_reference BRL 10.00, payment:pi_o1~txn_1" in told.stdout
@@ -50,7 +50,7 @@ def test_the_command_says_what_would_change(news: Shop) -> None:
 
 def test_the_command_gives_it_as_json(news: Shop, tmp_path: Path) -> None:
     file = tmp_path / "told.json"
-    words = ("reconcile", "--dry-run", "--account", "shop-cards", "--day", DAY, "--json", file)
+    words = ("rehearse", "--account", "shop-cards", "--day", DAY, "--json", file)
     assert invoked.run(*words).exit_code == 0
     told = json.loads(file.read_text())
     assert (told["previous_run"], told["verdict_from"], told["verdict_to"]) == (
@@ -63,7 +63,7 @@ def test_the_command_gives_it_as_json(news: Shop, tmp_path: Path) -> None:
 
 def test_a_day_that_would_stay_as_it_is_says_so(news: Shop) -> None:
     reconciled(news, date(2026, 3, 10))
-    told = invoked.run("reconcile", "--dry-run", "--account", "shop-cards", "--day", DAY)
+    told = invoked.run("rehearse", "--account", "shop-cards", "--day", DAY)
     assert "nothing would change" in told.stdout
 
 
@@ -77,7 +77,7 @@ def test_a_day_that_would_stay_as_it_is_says_so(news: Shop) -> None:
     ],
 )
 def test_what_is_asked_wrongly_is_refused(shop: Shop, words: tuple[str, ...], why: str) -> None:
-    assert why in invoked.refused("reconcile", "--dry-run", *words)
+    assert why in invoked.refused("rehearse", *words)
 
 
 def test_dagster_shows_it_as_an_observation(

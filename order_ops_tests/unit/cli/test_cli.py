@@ -22,6 +22,7 @@ COMMANDS = [
     "trace",
     "ingest",
     "reconcile",
+    "rehearse",
     "alerts",
     "audit",
     "bank",

@@ -1,9 +1,12 @@
-"""`order-ops reconcile --dry-run`: what a day would come to, beside what stands; nothing stays."""
+"""`order-ops rehearse`: what a stored day would come to, beside what stands; nothing stays."""
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from order_ops.cli.base import console, plain, pool
+import typer
+
+from order_ops.cli.base import check_writable, console, explained, plain, pool, write_json
 from order_ops.mapping import load_mapping
 from order_ops.settings import SettingsError, get_settings
 
@@ -14,8 +17,24 @@ _SHOWN = 40
 """Rows of a difference on a terminal; --json has all of them."""
 
 
-def rehearse(account: str, day: date) -> dict[str, Any]:
-    """Print the difference of a day to what stands, and return it whole, ready for JSON.
+def rehearse(
+    account: Annotated[str, typer.Option(help="The provider account.")],
+    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Its accounting day.")],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the whole difference to this file.")
+    ] = None,
+) -> None:
+    """Tell what a run of a stored day would change; nothing is written."""
+    with explained():
+        check_writable(json_file)
+        done = _rehearsed(account, day.date())
+    _tell(done)
+    if json_file is not None:
+        write_json(json_file, _outcome(done))
+
+
+def _rehearsed(account: str, day: date) -> "DayResult":
+    """Reconcile a day in a transaction that is rolled back.
 
     Raises:
         SettingsError: the day is not over, or before the account's first.
@@ -34,11 +53,9 @@ def rehearse(account: str, day: date) -> dict[str, Any]:
     if day >= today:
         raise SettingsError(f"--day: {day} is not over in {account}: name one before {today}")
     rules, account_day = load_rules(settings.rules), AccountDay(day, account)
-    done = reconcile_day(
+    return reconcile_day(
         pool(), mapping, rules, account_day, "dry run", engine=settings.engine, dry_run=True
     )
-    _tell(done)
-    return _outcome(done)
 
 
 def _outcome(done: "DayResult") -> dict[str, Any]:
