@@ -83,9 +83,14 @@ class Workload:
     def duplicates(self, share: float) -> int:
         """Publish a share of what was confirmed once more; how many."""
         chosen = self.random.sample(self.confirmed, int(len(self.confirmed) * share))
-        again = [Message(sent.body, sent.routing_key, {"trace": "again"}) for sent in chosen]
-        self.publish(again)
-        return len(again)
+        for parked in (False, True):
+            again = [
+                Message(sent.body, sent.routing_key, {"trace": "again"})
+                for sent in chosen
+                if sent.parked == parked
+            ]
+            self.publish(again, parked=parked)
+        return len(chosen)
 
     def conflicts(self, count: int) -> list[Message]:
         """The same ids with other bodies, each of another message."""
