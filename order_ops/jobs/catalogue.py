@@ -83,6 +83,17 @@ MESSAGE_LEDGER = Job(
     cron="2 * * * *",
     assets=("message_ledger",),
 )
+TAKE_IN_FILES = Job(
+    name="take_in_files_job",
+    what="Files of watched folders that are whole: taken in, or refused with an alert.",
+    owner="finance-operations",
+    priority=Priority.MONEY,
+    pool="reconciliation",
+    retries=retries(DATABASE),
+    timeout_s=3_000,
+    lease_s=3_600,
+    retention=MONEY,
+)
 PURGE = Job(
     name="purge_job",
     what="What has been kept for as long as it has to be: executions, messages, runs. Never an "
@@ -105,6 +116,7 @@ JOBS = (
     MESSAGE_LEDGER,
     PURGE,
     RECONCILE_PAYMENTS,
+    TAKE_IN_FILES,
 )
 BY_NAME = {job.name: job for job in JOBS}
 
@@ -120,6 +132,7 @@ SENSORS = {
     "run_failure_sensor": 5.0,
     "again_sensor": 5.0,
     "replay_sensor": 5.0,
+    "watched_files_sensor": 30.0,
 }
 """Seconds between two looks of each sensor."""
 

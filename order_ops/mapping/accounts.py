@@ -36,11 +36,13 @@ class AccountFiles(Strict):
         format: such as `paypal_trr`, or `mapped` with the option `mapping`.
         options: what the files leave open.
         expected: which there have to be; none: any number will do.
+        watch: folder or fsspec address, with wildcards or without, whose files are taken in.
     """
 
     format: str
     options: dict[str, str] = Field(default_factory=dict)
     expected: Expected | None = None
+    watch: str | None = Field(default=None, min_length=1)
 
 
 class AccountBank(Strict):
@@ -53,6 +55,7 @@ class AccountBank(Strict):
         known_parties: names or ids, each the beginning of a word, that the provider's credits
             and debits are recognised by; none: the provider's own name.
         expected: which statements there have to be; none: any number will do.
+        watch: as of `AccountFiles`.
     """
 
     account: Annotated[str, AfterValidator(lambda number: number.replace(" ", ""))]
@@ -60,6 +63,7 @@ class AccountBank(Strict):
     options: dict[str, str] = Field(default_factory=dict)
     known_parties: list[str] | None = Field(default=None, min_length=1)
     expected: Expected | None = None
+    watch: str | None = Field(default=None, min_length=1)
 
 
 class Account(Strict):

@@ -18,6 +18,7 @@ from order_ops.orchestration.ops.expiry import expire_due_orders
 from order_ops.orchestration.ops.failures import handle_run_failure
 from order_ops.orchestration.ops.intake import apply_order_events
 from order_ops.orchestration.ops.purge import purge_old_rows
+from order_ops.orchestration.ops.watched_files import take_in_watched_files
 
 
 def _declared(job: Job) -> dict[str, Any]:
@@ -37,6 +38,7 @@ dead_letters_job = _of_op(catalogue.DEAD_LETTERS, handle_dead_letters)
 expire_orders_job = _of_op(catalogue.EXPIRE_ORDERS, expire_due_orders)
 handle_run_failure_job = _of_op(catalogue.HANDLE_RUN_FAILURE, handle_run_failure)
 purge_job = _of_op(catalogue.PURGE, purge_old_rows)
+take_in_files_job = _of_op(catalogue.TAKE_IN_FILES, take_in_watched_files)
 message_ledger_job = dg.define_asset_job(
     **_declared(catalogue.MESSAGE_LEDGER), selection=dg.AssetSelection.assets("message_ledger")
 )
@@ -52,4 +54,5 @@ ALL = (
     message_ledger_job,
     purge_job,
     reconcile_payments_job,
+    take_in_files_job,
 )
