@@ -43,9 +43,7 @@ def ingest(
         settings = get_settings()
         found = load_mapping(settings.mapping).account(account)
         with given_file(file) as path:
-            done = run(
-                pool(patient=True), found, path, corrects=corrects or [], covers=days
-            )
+            done = run(pool(patient=True), found, path, corrects=corrects or [], covers=days)
     tell_ingested(done)
 
 

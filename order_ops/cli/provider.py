@@ -8,6 +8,7 @@ from rich.table import Table
 
 from order_ops.cli.addresses import given_file
 from order_ops.cli.base import JsonFile, check_writable, console, explained, plain, write_json
+from order_ops.cli.fetch import fetch
 from order_ops.cli.source_files import listing, withdraw
 from order_ops.domain.money import format_minor
 from order_ops.mapping import load_mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Files of payment providers.", no_args_is_help=True)
 app.command()(withdraw)
+app.command()(fetch)
 app.command("files")(listing)
 
 _SHOWN = ("line_no", "entry_id", "kind", "status", "provider_ref", "order_ref", "occurred_at")

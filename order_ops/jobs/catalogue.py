@@ -46,6 +46,18 @@ RECONCILE_PAYMENTS = Job(
         "reconciliation_bridge",
     ),
 )
+FETCH_TRANSACTIONS = Job(
+    name="fetch_transactions_job",
+    what="Days that are over of accounts with an API -> a file of each, taken in.",
+    owner="finance-operations",
+    priority=Priority.MONEY,
+    pool="reconciliation",
+    retries=retries(API_CALLS),
+    timeout_s=3_000,
+    lease_s=3_600,
+    retention=MONEY,
+    cron="23 * * * *",
+)
 HANDLE_RUN_FAILURE = Job(
     name="handle_run_failure_job",
     what="Failed runs -> dead letters and alerts.",
@@ -112,6 +124,7 @@ JOBS = (
     APPLY_ORDER_EVENTS,
     DEAD_LETTERS,
     EXPIRE_ORDERS,
+    FETCH_TRANSACTIONS,
     HANDLE_RUN_FAILURE,
     MESSAGE_LEDGER,
     PURGE,

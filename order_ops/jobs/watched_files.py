@@ -31,6 +31,7 @@ TRIES = 5
 """So often is taking in begun; a file that ends the process each time is refused then."""
 
 Source = Literal["files", "bank"]
+State = Literal["taken", "refused", "seen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Outcome:
     account: str
     source: Source
     address: str
-    state: Literal["taken", "refused", "seen"]
+    state: State
     told: str
     file_id: int | None = None
 
@@ -128,7 +129,7 @@ def take_in(pool: Engine, mapping: Mapping, limit_bytes: int) -> Iterator[Outcom
     for row in _ready(pool, mapping):
         key = (row.account, row.source)
         if key not in listed:
-            (_, listed[key]), = _looked([by_key[key]], LOOK_S)
+            ((_, listed[key]),) = _looked([by_key[key]], LOOK_S)
         outcome = _taken(pool, by_key[key], row, listed[key], limit_bytes)
         with transaction(pool) as conn:
             _tell(conn, row, outcome)
@@ -140,40 +141,38 @@ def _taken(
     pool: Engine, watch: Watch, row: Any, listed: list[Found] | AddressError, limit_bytes: int
 ) -> Outcome:
     """What becomes of a file that is ready."""
-
-    def outcome(state: Literal["taken", "refused", "seen"], told: str, file_id: Any = None) -> Any:
-        return Outcome(row.account, row.source, row.address, state, told, file_id)
-
     if isinstance(listed, AddressError):
-        return outcome("seen", str(listed))
+        return _outcome(row, "seen", str(listed))
     same = [one for one in listed if one.address == row.address and _is_as(one, row)]
     if not same:
-        return outcome("seen", "it has changed, or is gone")
+        return _outcome(row, "seen", "it has changed, or is gone")
     with transaction(pool) as conn:
-        tries = watched.try_file(
-            conn, account=row.account, source=row.source, address=row.address
-        )
+        tries = watched.try_file(conn, account=row.account, source=row.source, address=row.address)
     if tries > TRIES:
-        return outcome("refused", f"taking it in was begun {TRIES} times and never ended")
+        return _outcome(row, "refused", f"taking it in was begun {TRIES} times and never ended")
     try:
         done = _ingested(pool, watch, same[0], limit_bytes)
-    except LeaseLost:
-        raise
-    except TooLargeError as error:
-        return outcome("refused", str(error))
-    except AddressError as error:
-        return outcome("seen", str(error))
-    except MendableError as error:
-        return outcome("refused", str(error))
     except Exception as error:
-        if classify(error) in RETRIED:
+        if isinstance(error, LeaseLost) or classify(error) in RETRIED:
             raise
-        log.exception("watched_file.failed", file=row.address)
-        return outcome("refused", f"{type(error).__name__}: {error}")
-    if done.known_since:
-        return outcome("taken", f"known since {done.known_since}: nothing changed", done.file_id)
-    new = sum(done.new_by_day.values())
-    return outcome("taken", f"{done.lines} lines, {new} of them new", done.file_id)
+        return _failed(row, error)
+    new = f"{done.lines} lines, {sum(done.new_by_day.values())} of them new"
+    known = f"known since {done.known_since}: nothing changed"
+    return _outcome(row, "taken", known if done.known_since else new, done.file_id)
+
+
+def _failed(row: Any, error: Exception) -> Outcome:
+    """An address may answer at the next look; whatever else is wrong, is wrong with the file."""
+    if isinstance(error, AddressError) and not isinstance(error, TooLargeError):
+        return _outcome(row, "seen", str(error))
+    if isinstance(error, MendableError):
+        return _outcome(row, "refused", str(error))
+    log.error("watched_file.failed", file=row.address, exc_info=error)
+    return _outcome(row, "refused", f"{type(error).__name__}: {error}")
+
+
+def _outcome(row: Any, state: State, told: str, file_id: int | None = None) -> Outcome:
+    return Outcome(row.account, row.source, row.address, state, told, file_id)
 
 
 def _is_as(found: Found, row: Any) -> bool:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from order_ops.mapping.parts import AccountName, Strict, TimeOfDay, TimeZone
 
@@ -73,6 +73,7 @@ class Account(Strict):
         provider: names its section in the rules; there is an API client for `stripe` alone.
         files: what its files are; none: those that are called like the provider.
         bank: where it pays out to; none: payouts are not looked for in a bank.
+        api: what is fetched of each day from the provider's API, `stripe` alone; none: nothing.
         order_reference: the column of its files with our own order reference; none: the one that
             files of the provider have by themselves.
     """
@@ -85,8 +86,16 @@ class Account(Strict):
     time_zone: TimeZone
     cut_off: TimeOfDay = time(0)
     first_day: date
+    api: Literal["balance_transactions"] | None = None
     order_reference: str | None = None
     acts: dict[ActKind, ActMode] = Field(default_factory=dict)
+
+    @field_validator("api")
+    @classmethod
+    def _has_api(cls, api: str | None, info: ValidationInfo) -> str | None:
+        if api is not None and info.data.get("provider") != "stripe":
+            raise ValueError("only the API of stripe is known: leave it out")
+        return api
 
     @property
     def file_format(self) -> str:

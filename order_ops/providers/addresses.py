@@ -79,8 +79,9 @@ def explained(address: str) -> Iterator[None]:
             f"{shown(address)}: cannot be opened: {_first_line(error, address)}; order_ops takes "
             "paths, and the addresses that fsspec knows, such as s3://bucket/file"
         ) from None
-    except Exception as error:  # each file system has errors of its own
-        raise AddressError(  # not `from error`: a log of its cause would tell what is secret
+    # each file system has errors of its own, and a log of them would tell what is secret
+    except Exception as error:  # noqa: BLE001
+        raise AddressError(
             f"{shown(address)}: cannot be read: {_first_line(error, address)}; look at the "
             "address, and at what may read it, in the way that its file system documents"
         ) from None
@@ -108,9 +109,7 @@ def _quoted_whole(text: str) -> str:
     return quote(text, safe="")
 
 
-def copy_whole(
-    name: str, source: Any, copy: Any, limit_bytes: int, progress: Progress
-) -> None:
+def copy_whole(name: str, source: Any, copy: Any, limit_bytes: int, progress: Progress) -> None:
     """Copy an open file in pieces; `name` is how it is told of.
 
     Raises:

@@ -51,7 +51,9 @@ def found_in(pattern: str) -> list[Found]:
         system.invalidate_cache()
         folder = _folder(path)
         if not system.exists(folder):
-            raise AddressError(f"{_shown(wild)}: there is no folder {folder}; say one that is there")
+            raise AddressError(
+                f"{_shown(wild)}: there is no folder {folder}; say one that is there"
+            )
         listed = system.glob(path, detail=True)
         return [
             _found(system, name, about)
@@ -73,7 +75,8 @@ def copied(found: Found, limit_bytes: int) -> Iterator[Path]:
             with found.system.open(found.path, "rb") as source, path.open("wb") as copy:
                 copy_whole(found.address, source, copy, limit_bytes, lambda *_: None)
             found.system.invalidate_cache()
-            now = _found(found.system, found.path, found.system.info(found.path))
+            (about,) = found.system.ls(found.path, detail=True)  # in the words of the listing
+            now = _found(found.system, found.path, about)
             if (now.size, now.modified) != (found.size, found.modified):
                 raise AddressError(f"{found.address}: was written while it was read")
         yield path

@@ -1,6 +1,7 @@
 """Watched folders: real files, a real database, Dagster's own ticks and runs."""
 
 import os
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ import dagster as dg
 import fsspec
 import pytest
 import yaml
+from fsspec.implementations.memory import MemoryFileSystem
 
 from order_ops.jobs import watched_files
 from order_ops.jobs.watched_files import look, take_in
@@ -23,6 +25,16 @@ from order_ops_tests.integration.statements import IBAN, Paid
 LINE = ("t1", "2026-03-10", "o1", 1_000)
 OTHER = ("t2", "2026-03-11", "o2", 500)
 LIMIT = 1 << 20
+
+
+class Asleep(MemoryFileSystem):
+    """A file system whose server does not answer."""
+
+    protocol = "asleep"
+
+    def exists(self, path: str, **_: Any) -> bool:
+        time.sleep(1.5)
+        return super().exists(path)  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -54,9 +66,7 @@ def looked_twice(shop: Shop, mapping: Mapping) -> list[tuple[str, str]]:
 
 
 def alerts(shop: Shop) -> list[tuple[str, int]]:
-    rows = shop.rows(
-        "SELECT dedupe_key, seen FROM ops.alert WHERE resolved_at IS NULL ORDER BY id"
-    )
+    rows = shop.rows("SELECT dedupe_key, seen FROM ops.alert WHERE resolved_at IS NULL ORDER BY id")
     return [(row.dedupe_key, row.seen) for row in rows]
 
 
@@ -129,10 +139,8 @@ def test_a_folder_that_cannot_be_reached_keeps_no_other_waiting(shop: Shop, fold
     assert alerts(shop) == []
 
 
-def test_a_folder_that_does_not_answer_keeps_no_other_waiting(
-    shop: Shop, folder: Path, tmp_path: Path
-) -> None:
-    """A named pipe cannot hang a listing; a file system of fsspec that sleeps can."""
+def test_a_folder_that_does_not_answer_keeps_no_other_waiting(shop: Shop, folder: Path) -> None:
+    fsspec.register_implementation("asleep", Asleep, clobber=True)
     mapping = watching(shop, {"asleep": "asleep://bucket", "here": str(folder)})
     stripe_file(folder, "a.csv", [LINE])
     for _ in range(2):
@@ -161,9 +169,7 @@ def test_a_file_that_ends_the_process_each_time_is_refused(
     look(shop.pool, mapping)
     look(shop.pool, mapping)
     with shop.pool.begin() as connection:
-        connection.exec_driver_sql(
-            f"UPDATE recon.watched_files SET tries = {watched_files.TRIES}"
-        )
+        connection.exec_driver_sql(f"UPDATE recon.watched_files SET tries = {watched_files.TRIES}")
     (one,) = take_in(shop.pool, mapping, LIMIT)
     assert (one.state, one.told) == ("refused", "taking it in was begun 5 times and never ended")
 

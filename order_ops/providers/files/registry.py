@@ -14,6 +14,7 @@ from order_ops.providers.files import (
     paypal_activity,
     paypal_report,
     stripe_history,
+    stripe_objects,
     stripe_payouts,
     stripe_report,
 )
@@ -34,6 +35,7 @@ READERS: dict[str, Reader] = {
     "paypal_trr": paypal_report.read_trr,
     "stripe": stripe_report.read,
     "stripe_balance": stripe_report.read,
+    stripe_objects.NAME: stripe_objects.read,
     "stripe_history": stripe_history.read,
     "stripe_payouts": stripe_payouts.read,
 }
