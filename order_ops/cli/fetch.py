@@ -1,8 +1,7 @@
 """`order-ops provider fetch`: days of an account from its provider's API."""
 
-from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import stamina
 import typer
@@ -43,11 +42,17 @@ def fetch(
         days = days_between(found, day.date(), (to or day).date(), datetime.now(UTC))
         done = [_patiently(found, one) for one in days]
     if json_file is not None:
-        write_json(json_file, [asdict(one.ingested) | {"day": one.day} for one in done])
+        write_json(json_file, [_as_json(one) for one in done])
         return
     for one in done:
         console.print(plain(f"{one.account}, {one.day}:"))
         tell_ingested(one.ingested)
+
+
+def _as_json(one: "Fetched") -> dict[str, Any]:
+    new = sum(one.ingested.new_by_day.values())
+    told = {"day": one.day, "name": one.ingested.name, "file_id": one.ingested.file_id}
+    return told | {"known_since": one.ingested.known_since, "lines": one.ingested.lines, "new": new}
 
 
 def _patiently(account: Account, day: date) -> "Fetched":

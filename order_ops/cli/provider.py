@@ -12,7 +12,7 @@ from order_ops.cli.fetch import fetch
 from order_ops.cli.source_files import listing, withdraw
 from order_ops.domain.money import format_minor
 from order_ops.mapping import load_mapping
-from order_ops.settings import SettingsError, get_settings
+from order_ops.settings import SettingsError, get_offline_settings
 
 if TYPE_CHECKING:
     from order_ops.providers.files.report import ProviderReport
@@ -69,7 +69,7 @@ def _how(
     said = options_of_texts(texts)
     if account is None:
         return f"{format_}:{file}", said
-    found = load_mapping(get_settings().mapping).account(account)
+    found = load_mapping(get_offline_settings().mapping).account(account)
     return f"{found.file_format}:{file}", found.file_options | said
 
 
