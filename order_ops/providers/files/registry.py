@@ -19,6 +19,7 @@ from order_ops.providers.files import (
     stripe_report,
 )
 from order_ops.providers.files.report import ProviderReport, ReportError
+from order_ops.providers.memory import refuse_too_large
 
 Reader = Callable[..., ProviderReport]
 """Reads one file completely, or refuses it with a `ReportError`.
@@ -63,6 +64,7 @@ def open_report(spec: str, **options: str) -> ProviderReport:
         )
     _check_options(spec, provider, options)
     try:
+        refuse_too_large(Path(path))
         return reader(Path(path), **options)
     except OSError as error:
         reason = error.strerror or str(error)
