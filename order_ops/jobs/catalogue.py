@@ -53,8 +53,8 @@ FETCH_TRANSACTIONS = Job(
     priority=Priority.MONEY,
     pool="reconciliation",
     retries=retries(API_CALLS),
-    timeout_s=3_000,
-    lease_s=3_600,
+    timeout_s=1_800,
+    lease_s=2_400,
     retention=MONEY,
     cron="23 * * * *",
 )

@@ -7,6 +7,7 @@ is refused is told once, and not tried again until it changes. Who looks, and wh
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 import structlog
@@ -16,7 +17,7 @@ from order_ops.domain.failures import RETRIED, MendableError, classify
 from order_ops.domain.redaction import kept
 from order_ops.mapping import Account, Mapping
 from order_ops.providers.addresses import AddressError, TooLargeError
-from order_ops.providers.watched_folders import Found, copied, found_in
+from order_ops.providers.watched_folders import ChangedError, Found, copied, found_in
 from order_ops.store import alerts
 from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import Connection, transaction
@@ -31,7 +32,7 @@ TRIES = 5
 """So often is taking in begun; a file that ends the process each time is refused then."""
 
 Source = Literal["files", "bank"]
-State = Literal["taken", "refused", "seen"]
+State = Literal["taken", "refused", "unreadable", "seen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a file: taken, refused, or seen when it is to be looked at again."""
+    """What became of a file: unreadable, or seen to be another by now, it is looked at again."""
 
     account: str
     source: Source
@@ -163,8 +164,10 @@ def _taken(
 
 def _failed(row: Any, error: Exception) -> Outcome:
     """An address may answer at the next look; whatever else is wrong, is wrong with the file."""
-    if isinstance(error, AddressError) and not isinstance(error, TooLargeError):
+    if isinstance(error, ChangedError):
         return _outcome(row, "seen", str(error))
+    if isinstance(error, AddressError) and not isinstance(error, TooLargeError):
+        return _outcome(row, "unreadable", str(error))
     if isinstance(error, MendableError):
         return _outcome(row, "refused", str(error))
     log.error("watched_file.failed", file=row.address, exc_info=error)
@@ -188,7 +191,7 @@ def _ingested(pool: Engine, watch: Watch, found: Found, limit_bytes: int) -> Any
 
 
 def _tell(conn: Connection, row: Any, outcome: Outcome) -> None:
-    """Record what became of a file; one that is refused is an alert until another try is not."""
+    """Record what became of a file; one that is not taken in is an alert until it is."""
     watched.end_file(
         conn,
         account=row.account,
@@ -200,15 +203,21 @@ def _tell(conn: Connection, row: Any, outcome: Outcome) -> None:
         told=kept(outcome.told),
         file_id=outcome.file_id,
     )
-    key = f"file:{row.account}:{row.source}:{row.address}"
-    if outcome.state == "refused":
-        raise_alerts(conn, [_refused(key, row, outcome)])
+    key = alert_key(row.account, row.source, row.address)
+    if outcome.state in {"refused", "unreadable"}:
+        raise_alerts(conn, [_not_taken(key, outcome)])
     elif outcome.state == "taken":
         alerts.resolve(conn, key)
 
 
-def _refused(key: str, row: Any, outcome: Outcome) -> Alert:
-    title = f"{row.account}: {row.address} was refused; it is tried again once it changes"
+def alert_key(account: str, source: Source, address: str) -> str:
+    """The key of a file's alert; hashed, since a name may have what no alert keeps."""
+    return f"file:{account}:{source}:{sha256(address.encode()).hexdigest()[:12]}"
+
+
+def _not_taken(key: str, outcome: Outcome) -> Alert:
+    again = "once it changes" if outcome.state == "refused" else "at each look"
+    title = f"{outcome.account}: {outcome.address} is {outcome.state}; it is tried again {again}"
     return Alert(key, "warning", title[:300], {"error": outcome.told})
 
 

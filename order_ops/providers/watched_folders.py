@@ -20,6 +20,10 @@ _WILD = "*?["
 _STAMPS = ("mtime", "LastModified", "last_modified", "updated", "created", "ETag", "etag")
 
 
+class ChangedError(AddressError):
+    """A file that was written while it was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A file that stands in a watched folder.
@@ -67,7 +71,7 @@ def copied(found: Found, limit_bytes: int) -> Iterator[Path]:
     """A copy of a file under its own name, for as long as it is needed.
 
     Raises:
-        AddressError: it cannot be read, is larger than `limit_bytes`, or is written meanwhile.
+        AddressError: it cannot be read; a `TooLargeError` or `ChangedError`, where it is one.
     """
     with TemporaryDirectory(prefix="order-ops-") as folder:
         path = Path(folder) / PurePosixPath(found.path).name
@@ -78,7 +82,7 @@ def copied(found: Found, limit_bytes: int) -> Iterator[Path]:
             (about,) = found.system.ls(found.path, detail=True)  # in the words of the listing
             now = _found(found.system, found.path, about)
             if (now.size, now.modified) != (found.size, found.modified):
-                raise AddressError(f"{found.address}: was written while it was read")
+                raise ChangedError(f"{found.address}: was written while it was read")
         yield path
 
 

@@ -14,7 +14,7 @@ import yaml
 from fsspec.implementations.memory import MemoryFileSystem
 
 from order_ops.jobs import watched_files
-from order_ops.jobs.watched_files import look, take_in
+from order_ops.jobs.watched_files import alert_key, look, take_in
 from order_ops.mapping import BUNDLED, Mapping, load_mapping
 from order_ops.settings import get_settings
 from order_ops_tests.integration.conftest import Shop
@@ -35,6 +35,22 @@ class Asleep(MemoryFileSystem):
     def exists(self, path: str, **_: Any) -> bool:
         time.sleep(1.5)
         return super().exists(path)  # type: ignore[no-any-return]
+
+
+class Locked(MemoryFileSystem):
+    """A file system that lists what it lets nobody read, until it does."""
+
+    protocol = "locked"
+    locked = True
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("locked://", "memory://")))
+
+    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        if self.locked and mode == "rb":
+            raise PermissionError("no right")
+        return super().open(path, mode, **options)
 
 
 @pytest.fixture
@@ -107,9 +123,9 @@ def test_a_refused_file_is_told_once_and_tried_again_when_it_changes(
     path.write_text("not,a,report\n1,2,3\n", encoding="utf-8")
     ((state, told),) = looked_twice(shop, mapping)
     assert (state, "the required column is missing; add it" in told) == ("refused", True)
-    assert alerts(shop) == [(f"file:shop-cards:files:{path}", 1)]
+    assert alerts(shop) == [(alert_key("shop-cards", "files", str(path)), 1)]
     assert looked_twice(shop, mapping) == []
-    assert alerts(shop) == [(f"file:shop-cards:files:{path}", 1)]
+    assert alerts(shop) == [(alert_key("shop-cards", "files", str(path)), 1)]
     stripe_file(folder, "a.csv", [LINE])
     assert looked_twice(shop, mapping) == [("taken", "1 lines, 1 of them new")]
     assert alerts(shop) == []
@@ -149,6 +165,21 @@ def test_a_folder_that_does_not_answer_keeps_no_other_waiting(shop: Shop, folder
     assert alerts(shop) == [("file:asleep:files:unreachable", 2)]
     done = list(take_in(shop.pool, mapping, LIMIT))
     assert [(one.account, one.state) for one in done] == [("here", "taken")]
+
+
+def test_a_file_that_cannot_be_read_is_told_once_and_tried_again(
+    shop: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    mapping = watching(shop, {"shop-cards": "locked://dropped"})
+    body = stripe_file(folder, "a.csv", [LINE]).read_bytes()
+    fsspec.filesystem("locked").pipe("/dropped/a.csv", body)
+    ((state, told),) = looked_twice(shop, mapping)
+    assert (state, "cannot be read: no right" in told) == ("unreadable", True)
+    assert [seen for _, seen in alerts(shop)] == [1]
+    monkeypatch.setattr(Locked, "locked", False)
+    assert looked_twice(shop, mapping) == [("taken", "1 lines, 1 of them new")]
+    assert alerts(shop) == []
 
 
 def test_files_of_a_bank_and_of_an_address(shop: Shop, folder: Path) -> None:

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from order_ops.domain.failures import FailureKind
 from order_ops.jobs.catalogue import FETCH_TRANSACTIONS
-from order_ops.jobs.fetched_days import Fetched, days_between, due, fetch_days
+from order_ops.jobs.fetched_days import Fetched, FetchError, days_between, due, fetch_days
 from order_ops.jobs.runtime import Running
 from order_ops.mapping import Account
 from order_ops.orchestration.performing import performed
@@ -51,6 +52,9 @@ def _wanted(
     if not config.account:
         return due(running.pool, order_ops.mapping, now)
     account = order_ops.mapping.account(config.account)
-    first = date.fromisoformat(config.day)
-    last = date.fromisoformat(config.to or config.day)
+    try:
+        first, last = (date.fromisoformat(day) for day in (config.day, config.to or config.day))
+    except ValueError:
+        told = f"day {config.day!r}, to {config.to!r}: say days such as 2026-03-01"
+        raise FetchError(told, FailureKind.PERMANENT) from None
     return [(account, day) for day in days_between(account, first, last, now)]

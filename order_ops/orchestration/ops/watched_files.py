@@ -24,7 +24,7 @@ def take_in_watched_files(context: dg.OpExecutionContext, order_ops: OrderOps) -
     )
     table = f"| account | of | file | became | because |\n|---|---|---|---|---|\n{rows}"
     states = [one.state for one in done]
-    counts = {state: states.count(state) for state in ("taken", "refused", "seen")}
+    counts = {state: states.count(state) for state in ("taken", "refused", "unreadable", "seen")}
     context.add_output_metadata({**counts, "files": dg.MetadataValue.md(table)})
 
 

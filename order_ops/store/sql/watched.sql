@@ -12,7 +12,8 @@ ON CONFLICT (account, source, address) DO UPDATE
         state = CASE WHEN (known.size, known.modified) = (excluded.size, excluded.modified)
             THEN 'ready' ELSE 'seen' END,
         tries = 0
-    WHERE known.state = 'seen' OR (known.size, known.modified) <> (excluded.size, excluded.modified);
+    WHERE known.state IN ('seen', 'unreadable')
+        OR (known.size, known.modified) <> (excluded.size, excluded.modified);
 
 -- name: ready
 -- Of the folders that are watched.

@@ -18,7 +18,7 @@ watched_files = Table(
     Column("file_id", BigInteger, ForeignKey("recon.source_file.id"), nullable=True),
     moment("looked_at", now=True),
     one_of("source", "files", "bank"),
-    one_of("state", "seen", "ready", "taken", "refused"),
+    one_of("state", "seen", "ready", "taken", "refused", "unreadable"),
     PrimaryKeyConstraint("account", "source", "address"),
     comment="Files that were seen in watched folders, and what became of each. `state`: ready once "
     "two looks found it unchanged. `told`: what taking it in said.",

@@ -28,7 +28,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("source IN ('files', 'bank')", name=op.f("ck_watched_files_source")),
         sa.CheckConstraint(
-            "state IN ('seen', 'ready', 'taken', 'refused')", name=op.f("ck_watched_files_state")
+            "state IN ('seen', 'ready', 'taken', 'refused', 'unreadable')",
+            name=op.f("ck_watched_files_state"),
         ),
         sa.ForeignKeyConstraint(
             ["file_id"], ["recon.source_file.id"], name=op.f("fk_watched_files_file_id_source_file")
