@@ -26,6 +26,7 @@ defs = dg.Definitions(
         sensors.run_failure_sensor,
         sensors.again_sensor,
         sensors.replay_sensor,
+        sensors.watched_files_sensor,
     ],
     resources={"order_ops": OrderOps(), "io_manager": dg.mem_io_manager},
     executor=dg.in_process_executor,

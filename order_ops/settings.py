@@ -7,9 +7,10 @@ of the mapping file, see `order_ops.mapping`.
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from order_ops.domain.alert_kinds import Severity
 from order_ops.domain.failures import MendableError
 
+S = TypeVar("S")
 PREFIX = "ORDER_OPS_"
 DAGSTER_POSTGRES_URL = "DAGSTER_POSTGRES_URL"
 """Read by dagster.yaml alone; must name the driver: postgresql+psycopg2://..."""
@@ -78,15 +80,23 @@ WebUrl = Annotated[str, AfterValidator(_web_url)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_web_url)]
 
 
-class Settings(BaseSettings):
-    """Settings of every order_ops process (prefix ORDER_OPS_)."""
+class OfflineSettings(BaseSettings):
+    """What reading a file needs, of which nothing is stored."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    mapping: Path | None = Field(default=None, description="mapping YAML; none: the bundled one")
+    file_limit_mb: int = Field(
+        default=1_024, ge=1, description="of a file that is copied from an address"
+    )
+
+
+class Settings(OfflineSettings):
+    """Settings of every order_ops process (prefix ORDER_OPS_)."""
 
     database_url: Annotated[str, AfterValidator(_database_url)]
     amqp_url: Annotated[str, AfterValidator(_amqp_url)] | None = None
     broker_api_url: Annotated[str, AfterValidator(_http_url)] | None = None
-    mapping: Path | None = Field(default=None, description="mapping YAML; none: the bundled one")
     rules: Path | None = Field(default=None, description="matching rules YAML; none: bundled")
     roles: Path | None = Field(
         default=None, description="who may decide about breaks, YAML; none: nobody"
@@ -95,10 +105,6 @@ class Settings(BaseSettings):
 
     parquet_root: str | None = Field(
         default=None, description="folder or s3://... of the Parquet tables; none: HOME/tables"
-    )
-
-    file_limit_mb: int = Field(
-        default=1_024, ge=1, description="of a file that is copied from an address"
     )
 
     consumer_batch: int = Field(default=500, ge=1, le=10_000)
@@ -172,8 +178,21 @@ def get_settings() -> Settings:
     Raises:
         SettingsError: naming each missing or wrong variable.
     """
+    return _made(Settings)
+
+
+def get_offline_settings() -> OfflineSettings:
+    """Those of a command that asks no server.
+
+    Raises:
+        SettingsError: naming each wrong variable.
+    """
+    return _made(OfflineSettings)
+
+
+def _made(kind: Callable[[], S]) -> S:
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
     except NotJsonError as error:  # its cause holds the value: keys

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 
 from order_ops.cli.base import errors, plain
-from order_ops.settings import get_settings
+from order_ops.settings import get_offline_settings
 
 _EVERY_S = 3.0
 
@@ -23,7 +23,7 @@ def given_file(text: str) -> Iterator[Path]:
     if not is_address(text):
         yield Path(text)
         return
-    with local_file(text, get_settings().file_limit_mb << 20, _Told()) as path:
+    with local_file(text, get_offline_settings().file_limit_mb << 20, _Told()) as path:
         yield path
 
 

@@ -12,7 +12,7 @@ from order_ops.cli.provider import options_of_texts
 from order_ops.cli.source_files import Corrects, listing, tell_ingested, withdraw
 from order_ops.domain.money import format_minor
 from order_ops.mapping import load_mapping
-from order_ops.settings import SettingsError, get_settings
+from order_ops.settings import SettingsError, get_offline_settings, get_settings
 
 if TYPE_CHECKING:
     from order_ops.providers.banks.statement import BankFile, BankStatement
@@ -86,7 +86,7 @@ def _read(file: Path, account: str | None, format_: str | None, texts: list[str]
     said = options_of_texts(texts)
     if account is None:
         return open_statement(f"{format_}:{file}", options_of(said))
-    bank = bank_of(load_mapping(get_settings().mapping).account(account))
+    bank = bank_of(load_mapping(get_offline_settings().mapping).account(account))
     return read_statement(bank.model_copy(update={"options": bank.options | said}), file)
 
 

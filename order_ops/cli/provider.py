@@ -8,16 +8,18 @@ from rich.table import Table
 
 from order_ops.cli.addresses import given_file
 from order_ops.cli.base import JsonFile, check_writable, console, explained, plain, write_json
+from order_ops.cli.fetch import fetch
 from order_ops.cli.source_files import listing, withdraw
 from order_ops.domain.money import format_minor
 from order_ops.mapping import load_mapping
-from order_ops.settings import SettingsError, get_settings
+from order_ops.settings import SettingsError, get_offline_settings
 
 if TYPE_CHECKING:
     from order_ops.providers.files.report import ProviderReport
 
 app = typer.Typer(help="Files of payment providers.", no_args_is_help=True)
 app.command()(withdraw)
+app.command()(fetch)
 app.command("files")(listing)
 
 _SHOWN = ("line_no", "entry_id", "kind", "status", "provider_ref", "order_ref", "occurred_at")
@@ -67,7 +69,7 @@ def _how(
     said = options_of_texts(texts)
     if account is None:
         return f"{format_}:{file}", said
-    found = load_mapping(get_settings().mapping).account(account)
+    found = load_mapping(get_offline_settings().mapping).account(account)
     return f"{found.file_format}:{file}", found.file_options | said
 
 

@@ -30,6 +30,7 @@ KINDS = {
     "dead_letter": _page("operations", "dead-letters"),
     "delivery": _page("operations", "delivery"),
     "expiry": _page("orders", "expiry"),
+    "file": _page("finance-operations", "files"),
     "job": _page("operations", "jobs"),
     "messages": _page("operations", "messages"),
     "order": _page("payments", "orders"),

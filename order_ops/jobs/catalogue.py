@@ -46,6 +46,18 @@ RECONCILE_PAYMENTS = Job(
         "reconciliation_bridge",
     ),
 )
+FETCH_TRANSACTIONS = Job(
+    name="fetch_transactions_job",
+    what="Days that are over of accounts with an API -> a file of each, taken in.",
+    owner="finance-operations",
+    priority=Priority.MONEY,
+    pool="reconciliation",
+    retries=retries(API_CALLS),
+    timeout_s=1_800,
+    lease_s=2_400,
+    retention=MONEY,
+    cron="23 * * * *",
+)
 HANDLE_RUN_FAILURE = Job(
     name="handle_run_failure_job",
     what="Failed runs -> dead letters and alerts.",
@@ -83,6 +95,17 @@ MESSAGE_LEDGER = Job(
     cron="2 * * * *",
     assets=("message_ledger",),
 )
+TAKE_IN_FILES = Job(
+    name="take_in_files_job",
+    what="Files of watched folders that are whole: taken in, or refused with an alert.",
+    owner="finance-operations",
+    priority=Priority.MONEY,
+    pool="reconciliation",
+    retries=retries(DATABASE),
+    timeout_s=3_000,
+    lease_s=3_600,
+    retention=MONEY,
+)
 PURGE = Job(
     name="purge_job",
     what="What has been kept for as long as it has to be: executions, messages, runs. Never an "
@@ -101,10 +124,12 @@ JOBS = (
     APPLY_ORDER_EVENTS,
     DEAD_LETTERS,
     EXPIRE_ORDERS,
+    FETCH_TRANSACTIONS,
     HANDLE_RUN_FAILURE,
     MESSAGE_LEDGER,
     PURGE,
     RECONCILE_PAYMENTS,
+    TAKE_IN_FILES,
 )
 BY_NAME = {job.name: job for job in JOBS}
 
@@ -120,6 +145,7 @@ SENSORS = {
     "run_failure_sensor": 5.0,
     "again_sensor": 5.0,
     "replay_sensor": 5.0,
+    "watched_files_sensor": 30.0,
 }
 """Seconds between two looks of each sensor."""
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from order_ops.mapping.parts import AccountName, Strict, TimeOfDay, TimeZone
 
@@ -36,11 +36,13 @@ class AccountFiles(Strict):
         format: such as `paypal_trr`, or `mapped` with the option `mapping`.
         options: what the files leave open.
         expected: which there have to be; none: any number will do.
+        watch: folder or fsspec address, with wildcards or without, whose files are taken in.
     """
 
     format: str
     options: dict[str, str] = Field(default_factory=dict)
     expected: Expected | None = None
+    watch: str | None = Field(default=None, min_length=1)
 
 
 class AccountBank(Strict):
@@ -53,6 +55,7 @@ class AccountBank(Strict):
         known_parties: names or ids, each the beginning of a word, that the provider's credits
             and debits are recognised by; none: the provider's own name.
         expected: which statements there have to be; none: any number will do.
+        watch: as of `AccountFiles`.
     """
 
     account: Annotated[str, AfterValidator(lambda number: number.replace(" ", ""))]
@@ -60,6 +63,7 @@ class AccountBank(Strict):
     options: dict[str, str] = Field(default_factory=dict)
     known_parties: list[str] | None = Field(default=None, min_length=1)
     expected: Expected | None = None
+    watch: str | None = Field(default=None, min_length=1)
 
 
 class Account(Strict):
@@ -69,6 +73,7 @@ class Account(Strict):
         provider: names its section in the rules; there is an API client for `stripe` alone.
         files: what its files are; none: those that are called like the provider.
         bank: where it pays out to; none: payouts are not looked for in a bank.
+        api: what is fetched of each day from the provider's API, `stripe` alone; none: nothing.
         order_reference: the column of its files with our own order reference; none: the one that
             files of the provider have by themselves.
     """
@@ -81,8 +86,16 @@ class Account(Strict):
     time_zone: TimeZone
     cut_off: TimeOfDay = time(0)
     first_day: date
+    api: Literal["balance_transactions"] | None = None
     order_reference: str | None = None
     acts: dict[ActKind, ActMode] = Field(default_factory=dict)
+
+    @field_validator("api")
+    @classmethod
+    def _has_api(cls, api: str | None, info: ValidationInfo) -> str | None:
+        if api is not None and info.data.get("provider") != "stripe":
+            raise ValueError("only the API of stripe is known: leave it out")
+        return api
 
     @property
     def file_format(self) -> str:

@@ -16,8 +16,10 @@ from order_ops.orchestration.job_tags import job_tags
 from order_ops.orchestration.ops.dead_letters import handle_dead_letters
 from order_ops.orchestration.ops.expiry import expire_due_orders
 from order_ops.orchestration.ops.failures import handle_run_failure
+from order_ops.orchestration.ops.fetched_days import fetch_transactions
 from order_ops.orchestration.ops.intake import apply_order_events
 from order_ops.orchestration.ops.purge import purge_old_rows
+from order_ops.orchestration.ops.watched_files import take_in_watched_files
 
 
 def _declared(job: Job) -> dict[str, Any]:
@@ -35,8 +37,10 @@ def _of_op(job: Job, op: Callable[[], object]) -> dg.JobDefinition:
 apply_order_events_job = _of_op(catalogue.APPLY_ORDER_EVENTS, apply_order_events)
 dead_letters_job = _of_op(catalogue.DEAD_LETTERS, handle_dead_letters)
 expire_orders_job = _of_op(catalogue.EXPIRE_ORDERS, expire_due_orders)
+fetch_transactions_job = _of_op(catalogue.FETCH_TRANSACTIONS, fetch_transactions)
 handle_run_failure_job = _of_op(catalogue.HANDLE_RUN_FAILURE, handle_run_failure)
 purge_job = _of_op(catalogue.PURGE, purge_old_rows)
+take_in_files_job = _of_op(catalogue.TAKE_IN_FILES, take_in_watched_files)
 message_ledger_job = dg.define_asset_job(
     **_declared(catalogue.MESSAGE_LEDGER), selection=dg.AssetSelection.assets("message_ledger")
 )
@@ -48,8 +52,10 @@ ALL = (
     apply_order_events_job,
     dead_letters_job,
     expire_orders_job,
+    fetch_transactions_job,
     handle_run_failure_job,
     message_ledger_job,
     purge_job,
     reconcile_payments_job,
+    take_in_files_job,
 )

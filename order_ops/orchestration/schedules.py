@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from order_ops.domain.jobs import Job, period_s
-from order_ops.jobs import catalogue, expire_orders, message_ledger, reconciliation_days
+from order_ops.jobs import (
+    catalogue,
+    expire_orders,
+    fetched_days,
+    message_ledger,
+    reconciliation_days,
+)
 from order_ops.orchestration.performing import REQUEST
 from order_ops.orchestration.resources import OrderOps
 from order_ops.orchestration.under_way import under_way
@@ -84,6 +90,14 @@ def _message_ledger(context: Context, order_ops: OrderOps) -> Asked:
         yield dg.SkipReason("no message came or went in the last hour")
 
 
+def _unfetched_days(context: Context, order_ops: OrderOps) -> Asked:
+    """Hourly, since accounts close at different hours; each day once."""
+    if fetched_days.due(order_ops.pool, order_ops.mapping, context.scheduled_execution_time):
+        yield from _unless_under_way(context, order_ops, catalogue.FETCH_TRANSACTIONS)
+    else:
+        yield dg.SkipReason("every day that is over was fetched, or no account has an API")
+
+
 def _purge(context: Context, order_ops: OrderOps) -> Asked:
     yield from _unless_under_way(context, order_ops, catalogue.PURGE)
 
@@ -98,6 +112,11 @@ expire_orders_schedule = _schedule(
     "Reservations past their expiry -> a run.",
     _due_orders,
 )
+fetch_transactions_schedule = _schedule(
+    catalogue.FETCH_TRANSACTIONS,
+    "Days that are over and were not fetched -> a run.",
+    _unfetched_days,
+)
 message_ledger_schedule = _schedule(
     catalogue.MESSAGE_LEDGER,
     "The ledger of messages, when an hour of it has changed.",
@@ -107,6 +126,7 @@ purge_schedule = _schedule(catalogue.PURGE, "Purges daily, when the shop is quie
 
 ALL = (
     expire_orders_schedule,
+    fetch_transactions_schedule,
     message_ledger_schedule,
     purge_schedule,
     reconcile_payments_schedule,

@@ -12,15 +12,22 @@ from typing import Any
 
 import dagster as dg
 
-from order_ops.jobs import again, reconciliation_days, run_failures, run_replays
+from order_ops.jobs import again, reconciliation_days, run_failures, run_replays, watched_files
 from order_ops.jobs.apply_events import has_due
-from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS, BY_NAME, HANDLE_RUN_FAILURE, SENSORS
+from order_ops.jobs.catalogue import (
+    APPLY_ORDER_EVENTS,
+    BY_NAME,
+    HANDLE_RUN_FAILURE,
+    SENSORS,
+    TAKE_IN_FILES,
+)
 from order_ops.jobs.run_failures import LOOK_BACK, REPLAY_OF
 from order_ops.orchestration.jobs import (
     ALL,
     apply_order_events_job,
     handle_run_failure_job,
     reconcile_payments_job,
+    take_in_files_job,
 )
 from order_ops.orchestration.performing import AGAIN, REQUEST
 from order_ops.orchestration.resources import OrderOps
@@ -87,6 +94,17 @@ def changed_days_sensor(_: dg.SensorEvaluationContext, order_ops: OrderOps) -> L
         yield dg.SkipReason("no closed day has news")
     for day in due:
         yield day_request(day)
+
+
+@_sensor("Files of watched folders that are whole -> take them in.", job=take_in_files_job)
+def watched_files_sensor(context: dg.SensorEvaluationContext, order_ops: OrderOps) -> Looked:
+    """One run takes in all that were the same at two looks."""
+    if not watched_files.look(order_ops.pool, order_ops.mapping):
+        yield dg.SkipReason("no watched folder has a file that is new, and whole")
+    elif why := under_way(context.instance, order_ops.pool, TAKE_IN_FILES):
+        yield dg.SkipReason(why)
+    else:
+        yield dg.RunRequest()
 
 
 @_sensor(

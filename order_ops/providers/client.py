@@ -11,10 +11,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from order_ops.domain.failures import ClassifiedError, FailureKind
+from order_ops.providers.stripe_sdk import ProviderError, classified, code_of, connected, error_type
 
 if TYPE_CHECKING:
-    from stripe import StripeError, StripeObject
+    from stripe import StripeObject
+
+
+__all__ = [
+    "PaymentStatus",
+    "ProviderClient",
+    "ProviderDispute",
+    "ProviderError",
+    "ProviderPayment",
+    "ProviderRefund",
+    "StripePayments",
+]
 
 
 class PaymentStatus(StrEnum):
@@ -78,14 +89,6 @@ class ProviderDispute:
     belongs_to: str | None = None
 
 
-class ProviderError(ClassifiedError):
-    """The provider could not be asked, or refused; `request_id` is for its support."""
-
-    def __init__(self, message: str, kind: FailureKind, request_id: str | None = None) -> None:
-        super().__init__(message, kind)
-        self.request_id = request_id
-
-
 class ProviderClient(Protocol):
     """What order_ops asks of a payment provider; every call may raise ProviderError."""
 
@@ -131,21 +134,13 @@ class StripePayments:
         read_timeout_s: float = 10.0,
         order_key: str = "order_id",
     ) -> None:
-        import stripe  # noqa: PLC0415 - half a second, paid only by those who ask
-
-        self._http = stripe.RequestsClient(timeout=(connect_timeout_s, read_timeout_s))
-        api = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base} if api_base else None,
-            http_client=self._http,
-            max_network_retries=0,  # the policy is ours: domain.failures
-        ).v1
+        self._http, api = connected(api_key, api_base, connect_timeout_s, read_timeout_s)
         self._intents, self._refunds, self._disputes = (
             api.payment_intents,
             api.refunds,
             api.disputes,
         )
-        self._error: type[StripeError] = stripe.StripeError
+        self._error = error_type()
         self._order_key = order_key
 
     def __enter__(self) -> Self:
@@ -178,12 +173,12 @@ class StripePayments:
                 {"idempotency_key": idempotency_key},
             )
         except self._error as error:
-            if _code(error) == "resource_missing":
+            if code_of(error) == "resource_missing":
                 return ProviderPayment(payment_ref, PaymentStatus.UNKNOWN)
             now = error.error.payment_intent if error.error else None
             if now is not None and now.status == "canceled":
                 return self._payment(now.to_dict())
-            raise _classified(error) from error
+            raise classified(error) from error
         return self._payment(intent.to_dict())
 
     def payment(self, ref: str) -> ProviderPayment:
@@ -215,9 +210,9 @@ class StripePayments:
         try:
             return ask(ref).to_dict()
         except self._error as error:
-            if _code(error) == "resource_missing":
+            if code_of(error) == "resource_missing":
                 return None
-            raise _classified(error) from error
+            raise classified(error) from error
 
     def _search(self, order_ref: str) -> list[ProviderPayment]:
         value = order_ref.replace("\\", "\\\\").replace("'", "\\'")
@@ -226,7 +221,7 @@ class StripePayments:
             found = self._intents.search({"query": query, "limit": 100})
             return [self._payment(intent.to_dict()) for intent in found.auto_paging_iter()]
         except self._error as error:
-            raise _classified(error) from error
+            raise classified(error) from error
 
     def _payment(self, intent: Mapping[str, Any]) -> ProviderPayment:
         status = _STATUSES.get(intent["status"], PaymentStatus.UNKNOWN)
@@ -260,28 +255,3 @@ _DISPUTE_ENDS = {
     "prevented": "withdrawn",
 }
 """Stripe's statuses of a dispute that has ended (docs.stripe.com/api/disputes/object)."""
-
-
-def _code(error: "StripeError") -> str | None:
-    return error.error.code if error.error else None
-
-
-def _classified(error: "StripeError") -> ProviderError:
-    message = error.user_message or type(error).__name__
-    return ProviderError(f"stripe: {message}", _kind(error), error.request_id)
-
-
-def _kind(error: "StripeError") -> FailureKind:
-    """Whether trying again can help: by what Stripe answered, if it did."""
-    import stripe  # noqa: PLC0415 - loaded already, by who raised it
-
-    status = error.http_status or 0
-    if isinstance(error, stripe.APIConnectionError):
-        return FailureKind.TRANSIENT if error.should_retry else FailureKind.UNKNOWN
-    if isinstance(error, stripe.RateLimitError):
-        return FailureKind.THROTTLED
-    if _code(error) == "payment_intent_unexpected_state":
-        return FailureKind.CONFLICT
-    if status == 409 or status >= 500:  # 409: a call with the same key is under way
-        return FailureKind.TRANSIENT
-    return FailureKind.PERMANENT if 400 <= status < 500 else FailureKind.UNKNOWN

@@ -32,6 +32,7 @@ files = _load("files")
 breaks = _load("breaks")
 executions = _load("executions")
 trace = _load("trace")
+watched = _load("watched")
 
 
 def columns(rows: Iterable[Any], *names: str) -> dict[str, list[Any]]:

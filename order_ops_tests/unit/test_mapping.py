@@ -268,3 +268,21 @@ def test_two_accounts_of_one_name_are_refused(write: Write) -> None:
 def test_an_unknown_account_is_answered_with_those_there_are() -> None:
     with pytest.raises(MappingError, match=r"no account 'x'.*: shop-cards, shop-boleto"):
         load_mapping().account("x")
+
+
+def test_a_folder_is_watched_and_an_api_asked_where_the_mapping_says_so(tmp_path: Path) -> None:
+    text = yaml.safe_load(BUNDLED.read_text(encoding="utf-8"))
+    text["accounts"][0] |= {
+        "provider": "stripe",
+        "api": "balance_transactions",
+        "files": {"format": "stripe", "watch": "s3://finance/*.csv"},
+    }
+    path = tmp_path / "mapping.yaml"
+    path.write_text(yaml.safe_dump(text), encoding="utf-8")
+    first = load_mapping(path).accounts[0]
+    assert first.files is not None
+    assert (first.files.watch, first.api) == ("s3://finance/*.csv", "balance_transactions")
+    text["accounts"][0]["provider"] = "adyen"
+    path.with_name("b.yaml").write_text(yaml.safe_dump(text), encoding="utf-8")
+    with pytest.raises(MappingError, match=r"accounts\.0\.api: .*only the API of stripe is known"):
+        load_mapping(path.with_name("b.yaml"))

@@ -9,6 +9,7 @@ from typing import Protocol
 from order_ops.providers.banks import camt053, mapped, mt940
 from order_ops.providers.banks.statement import BankFile, StatementOptions
 from order_ops.providers.files.report import ReportError
+from order_ops.providers.memory import refuse_too_large
 
 
 class StatementReader(Protocol):
@@ -40,6 +41,7 @@ def open_statement(spec: str, options: StatementOptions | None = None) -> BankFi
             spec, "no known statement format is named", f"write FORMAT:PATH, known: {known}"
         )
     try:
+        refuse_too_large(Path(path))
         return reader(Path(path), options or StatementOptions())
     except OSError as error:
         reason = error.strerror or str(error)

@@ -14,10 +14,12 @@ from order_ops.providers.files import (
     paypal_activity,
     paypal_report,
     stripe_history,
+    stripe_objects,
     stripe_payouts,
     stripe_report,
 )
 from order_ops.providers.files.report import ProviderReport, ReportError
+from order_ops.providers.memory import refuse_too_large
 
 Reader = Callable[..., ProviderReport]
 """Reads one file completely, or refuses it with a `ReportError`.
@@ -34,6 +36,7 @@ READERS: dict[str, Reader] = {
     "paypal_trr": paypal_report.read_trr,
     "stripe": stripe_report.read,
     "stripe_balance": stripe_report.read,
+    stripe_objects.NAME: stripe_objects.read,
     "stripe_history": stripe_history.read,
     "stripe_payouts": stripe_payouts.read,
 }
@@ -61,6 +64,7 @@ def open_report(spec: str, **options: str) -> ProviderReport:
         )
     _check_options(spec, provider, options)
     try:
+        refuse_too_large(Path(path))
         return reader(Path(path), **options)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -39,6 +39,11 @@ SELECT id, provider, name, lines, days[1] AS first_day, days[cardinality(days)] 
     corrects, received_at, withdrawn_at
 FROM recon.source_file WHERE account = :account ORDER BY id;
 
+-- name: days_told_by
+-- Days that files of a kind speak of.
+SELECT DISTINCT f.account, day FROM recon.source_file f, unnest(f.days) AS told(day)
+WHERE f.account = ANY (:accounts::text[]) AND f.provider = :provider AND f.withdrawn_at IS NULL;
+
 -- name: standing_files
 -- Files that count; a corrected one of a bank does not.
 SELECT f.name, f.days, f.sequence, b.of_bank FROM recon.source_file f,

@@ -5,7 +5,17 @@ timestamptz in UTC, every business row has its tenant. Constraints live here
 when a column list can say them; triggers and views are in the migrations.
 """
 
-from order_ops.store.tables import alerts, banks, decisions, intake, jobs, ops, orders, recon
+from order_ops.store.tables import (
+    alerts,
+    banks,
+    decisions,
+    intake,
+    jobs,
+    ops,
+    orders,
+    recon,
+    watched,
+)
 from order_ops.store.tables.columns import SCHEMAS, metadata
 
 __all__ = [
@@ -19,4 +29,5 @@ __all__ = [
     "ops",
     "orders",
     "recon",
+    "watched",
 ]

@@ -70,3 +70,13 @@ def test_a_file_is_read_from_an_address_as_from_a_path() -> None:
     assert by_address.stdout == by_path.stdout
     refused = preview("ftq://sent/x.csv", "--format", "paypal_trr")
     assert (refused.exit_code, "Protocol not known: ftq" in refused.output) == (2, True)
+
+
+def test_a_preview_of_an_address_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORDER_OPS_DATABASE_URL", raising=False)
+    body = f"{stripe_files.HEADER}\n{STRIPE}\n".encode()
+    fsspec.filesystem("memory").pipe("/offline/a.csv", body)
+    command = ["provider", "preview", "memory://offline/a.csv", "--account", "shop-cards"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "Nothing was stored." in result.stdout

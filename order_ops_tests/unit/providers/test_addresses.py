@@ -1,6 +1,8 @@
 """Files by address: copied whole, within the limit, or refused with what to do."""
 
+import traceback
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import fsspec
 import pytest
@@ -64,6 +66,24 @@ def test_what_is_secret_in_an_address_is_not_shown() -> None:
         pass
     assert "pass@" not in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", ["se cret+/=&%", "aws4-signature"])
+def test_what_is_secret_is_not_told_however_it_is_written(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that encodes the address anew, and says it in its error."""
+    forms = [secret, quote(secret), quote(secret, safe=""), quote_plus(secret)]
+
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(f"403 for url {forms} https://me:{forms[2]}@host/a.csv?sig={forms[3]}")
+
+    monkeypatch.setattr(fsspec, "open", refuses)
+    address = f"https://me:{quote(secret, safe='')}@host/a.csv?sig={quote_plus(secret)}"
+    with pytest.raises(AddressError, match="403 for url") as refused, local_file(address, 1, tell):
+        pass
+    told = "".join(traceback.format_exception(refused.value))
+    assert not [form for form in forms if form in told]
 
 
 def test_an_error_in_reading_is_not_one_of_the_address(tmp_path: Path) -> None:
