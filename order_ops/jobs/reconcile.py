@@ -29,6 +29,7 @@ from order_ops.reconciliation.breaks import Repeats
 from order_ops.reconciliation.calendars import BusinessDays
 from order_ops.reconciliation.closing import Side
 from order_ops.reconciliation.core import Day
+from order_ops.reconciliation.decided import told_breaks
 from order_ops.reconciliation.engines import Engine as FrameEngine
 from order_ops.reconciliation.on_engine import reconcile_on
 from order_ops.reconciliation.result import Reconciliation
@@ -188,6 +189,7 @@ def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
         "proposal_members": result.proposal_members,
         "reconciliation_bridge": pl.concat([result.bridge, result.payouts, result.bank]),
         "carry": result.carry_out,
+        "told_breaks": told_breaks(result.breaks, result.told_members),
     }
 
 
