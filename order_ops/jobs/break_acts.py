@@ -11,7 +11,15 @@ from typing import Any
 from order_ops.domain.break_acts import DECIDING, Act, refusal
 from order_ops.domain.money import format_minor
 from order_ops.jobs import match_acts
-from order_ops.jobs.breaks import BreakError, Named, facts_key, facts_of, hash_now, named, named_proposal
+from order_ops.jobs.breaks import (
+    BreakError,
+    Named,
+    facts_key,
+    facts_of,
+    hash_now,
+    named,
+    named_proposal,
+)
 from order_ops.jobs.desk import Acted, Deed, Desk, due_again, trying, wait_for_runs
 from order_ops.mapping.roles import RoleError, plain_name
 from order_ops.reconciliation.result import INPUT_LEG

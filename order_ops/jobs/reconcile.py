@@ -154,10 +154,10 @@ def _store(
     tables = _tables(done.result)
     stood = published.standing(conn, done.account_day, tables)
     members = done.result.match_members
-    recon.withdraw_other_claims(
+    taken = recon.withdraw_other_claims(
         conn, **at, side=members["side"].to_list(), entry_id=members["entry_id"].to_list()
     )
-    published.record_withdrawn(conn, run_id, recon.forget_orphaned_matches(conn, **at))
+    published.record_withdrawn(conn, run_id, taken)
     for table, frame in tables.items():
         results.replace(conn, table, at, frame.columns, frame.iter_rows())
     recon.save_run(
