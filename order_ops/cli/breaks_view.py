@@ -76,6 +76,10 @@ def state_of(story: "Story") -> str:
     if story.row.state in {"accepted", "written_off", "reopened"} and story.row.decided_by:
         what = str(story.row.decision).replace("_", " ")
         return f"{told} ({what} by {story.row.decided_by}: {story.row.decided_because})"
+    seen = [one for one in story.events if one.act == "acknowledge"]
+    if story.row.state == "open" and seen:
+        then = f"{seen[-1].break_class}, {money(seen[-1].at_stake_minor, seen[-1].currency)}"
+        return f"{told} again: {seen[-1].actor} acknowledged it as {then}, and it has changed"
     return told
 
 

@@ -11,7 +11,15 @@ from typing import Any
 from order_ops.domain.break_acts import DECIDING, Act, refusal
 from order_ops.domain.money import format_minor
 from order_ops.jobs import match_acts
-from order_ops.jobs.breaks import BreakError, Named, facts_key, facts_of, named, named_proposal
+from order_ops.jobs.breaks import (
+    BreakError,
+    Named,
+    facts_key,
+    facts_of,
+    hash_now,
+    named,
+    named_proposal,
+)
 from order_ops.jobs.desk import Acted, Deed, Desk, due_again, trying, wait_for_runs
 from order_ops.mapping.roles import RoleError, plain_name
 from order_ops.reconciliation.result import INPUT_LEG
@@ -21,6 +29,8 @@ from order_ops.store.engine import Connection
 from order_ops.store.queries import breaks as sql
 
 _GIVES_UP = frozenset({"accept", "write_off", "propose_write_off"})
+_VOUCHES = _GIVES_UP | {"acknowledge", "approve_write_off"}
+"""Acts that say what was seen is known; the others, such as a note, hold whatever it says."""
 _LONGEST_NAME = 64
 
 
@@ -117,13 +127,25 @@ def _facts(conn: Connection, one: Named, standing: Any, deed: Deed) -> Facts:
             f"break {one.id[:12]} is what the input lacks, which no decision makes whole: get "
             "the file, or move expected.since of its account past the day"
         )
-    facts = facts_of(conn, [row])[one.id]
+    facts = facts_of(conn, [row])[one.account, one.id]
+    if deed.act in _VOUCHES:
+        _check_unchanged(conn, one, row.day, facts)
     if deed.known_facts is not None and deed.known_facts != facts_key(facts):
         raise BreakError(
             f"break {one.id[:12]} has changed since it was looked at: it is "
             f"{facts.break_class} with {_money(facts)} at stake now; look again"
         )
     return facts
+
+
+def _check_unchanged(conn: Connection, one: Named, day: date, facts: Facts) -> None:
+    """Whether the entries still say what they said to the run, which is what the person saw."""
+    if facts.members_hash != hash_now(conn, one.account, day, one.id):
+        raise BreakError(
+            f"break {one.id[:12]}: its entries are not known to say what they said to the run of "
+            f"{day}; run that day again (it is due by itself where a file changed them), then look "
+            "again"
+        )
 
 
 def _is_above(conn: Connection, desk: Desk, one: Named, facts: Facts, day: date) -> bool:

@@ -88,7 +88,10 @@ def export(pool: Engine, selection: Selection, file: Path) -> int:
         )
     with transaction(pool) as conn:
         facts = facts_of(conn, rows)
-    told = [[str(value) for value in _cells(row, facts_key(facts[row.break_id]))] for row in rows]
+    told = [
+        [str(value) for value in _cells(row, facts_key(facts[row.account, row.break_id]))]
+        for row in rows
+    ]
     frame = pl.DataFrame(told, dict.fromkeys((*_TOLD, *_ASKED), pl.String()), orient="row")
     try:
         neutralised(frame).write_csv(file, include_bom=True)

@@ -6,6 +6,7 @@ What stands is what the latest run of each account lists. What is done about a b
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any
@@ -22,6 +23,10 @@ from order_ops.store.queries import breaks as sql
 MOST = 10_000
 """Breaks in one list; more are narrowed down first."""
 _SHORTEST = 4
+NOT_KEPT = ""
+"""The members' hash of a break whose run was by a release that did not keep it."""
+BreakKey = tuple[str, str]
+"""Account and break id."""
 
 
 class BreakError(MendableError):
@@ -138,31 +143,47 @@ def _only(what: str, prefix: str, found: Sequence[Named], hint: str) -> Named:
     return found[0]
 
 
-def facts_of(conn: Connection, rows: Iterable[Any]) -> dict[str, Facts]:
-    """What acts on these breaks would be decided upon, by break id."""
+def facts_of(conn: Connection, rows: Iterable[Any]) -> dict[BreakKey, Facts]:
+    """What acts on these breaks are decided upon: what the run saw, by account and break id."""
     rows = list(rows)
-    members: dict[str, list[Member]] = {row.break_id: [] for row in rows}
-    for account, day in sorted({(row.account, row.day) for row in rows}):
-        ids = [row.break_id for row in rows if (row.account, row.day) == (account, day)]
-        for one in sql.members_told(conn, account=account, day=day, break_ids=ids):
-            members[one.break_id].append(attrgetter(*MEMBER)(one))
+    told: dict[BreakKey, str] = {}
+    for (account, day), ids in _by_day(rows).items():
+        for one in sql.told_hashes(conn, account=account, day=day, break_ids=ids):
+            told[account, one.break_id] = one.members_hash
     return {
-        row.break_id: Facts(
+        (row.account, row.break_id): Facts(
             row.break_class,
             row.currency,
             row.difference_minor,
             row.at_stake_minor,
             row.entries,
-            members_hash(members[row.break_id]),
+            told.get((row.account, row.break_id), NOT_KEPT),
         )
         for row in rows
     }
 
 
+def hash_now(conn: Connection, account: str, day: date, break_id: str) -> str:
+    """What the entries of a break say now, whatever the run of the day was told."""
+    members: list[Member] = [
+        attrgetter(*MEMBER)(one)
+        for one in sql.members_told(conn, account=account, day=day, break_ids=[break_id])
+    ]
+    return members_hash(members)
+
+
+def _by_day(rows: Iterable[Any]) -> dict[tuple[str, date], list[str]]:
+    days: dict[tuple[str, date], list[str]] = {}
+    for row in rows:
+        days.setdefault((row.account, row.day), []).append(row.break_id)
+    return days
+
+
 def facts_key(facts: Facts) -> str:
     """A short name of facts, by which a sheet tells whether they have changed since."""
     told = "\x1f".join(map(str, asdict(facts).values()))
-    return sha256(told.encode()).hexdigest()[:16]
+    # a letter first: a spreadsheet makes a number of 123 and of 1e5
+    return f"f{sha256(told.encode()).hexdigest()[:15]}"
 
 
 def story(pool: Engine, prefix: str) -> Story:
@@ -180,7 +201,7 @@ def story(pool: Engine, prefix: str) -> Story:
         return Story(
             row=row,
             stands=standing is not None,
-            facts=facts_of(conn, [row])[one.id],
+            facts=facts_of(conn, [row])[one.account, one.id],
             members=list(sql.members(conn, **on_day)),
             history=list(sql.history(conn, **at)),
             events=list(sql.events_of(conn, account=one.account, subject=one.id)),

@@ -6,6 +6,7 @@ place, and last notes with the run that they stand. What was killed in between i
 written by the next run of the account. The same rows give the same bytes.
 """
 
+import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ from uuid import uuid4
 
 import polars as pl
 import pyarrow as pa
-from pyarrow.fs import FileSystem, FileType
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 from sqlalchemy import BigInteger, Date, DateTime, Engine, Table
 
 from order_ops.jobs.reconciliation_days import AccountDay
@@ -27,6 +28,8 @@ from order_ops.store.tables.analytics import PARTITIONED
 _AT_ONCE = 20
 """So many other days of an account are mended by one run."""
 _PARTITION = ("account", "day")
+_FILE = "part.parquet"
+_ASIDE = ".part"
 
 
 def root_of(settings: Settings) -> str:
@@ -60,8 +63,25 @@ def mend(pool: Engine, root: str, account: str) -> int:
 
 
 def _unwritten(pool: Engine, root: str, account: str) -> list[date]:
+    """Days whose files are not noted, or are noted and not there any more."""
     with transaction(pool) as conn:
-        return [row.day for row in recon.days_without_parquet(conn, account=account, parquet=root)]
+        days = list(recon.days_of_parquet(conn, account=account, parquet=root))
+    there = [_days_there(root, table.name, account) for table in PARTITIONED]
+    whole = set.intersection(*there)
+    return [row.day for row in days if not row.noted or row.day.isoformat() not in whole]
+
+
+def _days_there(root: str, table: str, account: str) -> set[str]:
+    """Days that have a file, as their folders write them."""
+    files, base = filesystem(root)
+    of_account = FileSelector(
+        f"{base}/{table}/account={account}", allow_not_found=True, recursive=True
+    )
+    return {
+        info.path.split("/")[-2].removeprefix("day=")
+        for info in files.get_file_info(of_account)
+        if info.base_name == _FILE
+    }
 
 
 def _frame(conn: Connection, table: Table, at: Mapping[str, Any]) -> pl.DataFrame:
@@ -95,18 +115,39 @@ def _place(root: str, table: str, at: Mapping[str, Any], frame: pl.DataFrame) ->
     files, base = filesystem(root)
     folder = f"{base}/{table}/account={at['account']}/day={at['day'].isoformat()}"
     files.create_dir(folder, recursive=True)
+    _clear(files, folder)
     # a leading dot: whoever reads the folder meanwhile passes it over
-    aside = f"{folder}/.{uuid4().hex}.part"
+    aside = f"{folder}/.{uuid4().hex}{_ASIDE}"
     buffer = pa.BufferOutputStream()
     frame.write_parquet(buffer, compression="zstd", statistics=True)
     try:
         with files.open_output_stream(aside) as stream:
             stream.write(buffer.getvalue())
-        files.move(aside, f"{folder}/part.parquet")
+        _settle(files, aside)
+        files.move(aside, f"{folder}/{_FILE}")
+        _settle(files, folder)
     except BaseException:
         if files.get_file_info(aside).type is FileType.File:
             files.delete_file(aside)
         raise
+
+
+def _clear(files: Any, folder: str) -> None:
+    """Remove what a killed writer left aside; there is one writer at a time."""
+    for info in files.get_file_info(FileSelector(folder)):
+        if info.base_name.startswith(".") and info.base_name.endswith(_ASIDE):
+            files.delete_file(info.path)
+
+
+def _settle(files: Any, path: str) -> None:
+    """Have a file or a folder on the disk: after a power cut a new name has its bytes."""
+    if not isinstance(files, LocalFileSystem):
+        return
+    held = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
 
 
 def filesystem(root: str) -> tuple[Any, str]:

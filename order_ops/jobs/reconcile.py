@@ -29,6 +29,7 @@ from order_ops.reconciliation.breaks import Repeats
 from order_ops.reconciliation.calendars import BusinessDays
 from order_ops.reconciliation.closing import Side
 from order_ops.reconciliation.core import Day
+from order_ops.reconciliation.decided import told_breaks
 from order_ops.reconciliation.engines import Engine as FrameEngine
 from order_ops.reconciliation.on_engine import reconcile_on
 from order_ops.reconciliation.result import Reconciliation
@@ -153,10 +154,10 @@ def _store(
     tables = _tables(done.result)
     stood = published.standing(conn, done.account_day, tables)
     members = done.result.match_members
-    recon.withdraw_other_claims(
+    taken = recon.withdraw_other_claims(
         conn, **at, side=members["side"].to_list(), entry_id=members["entry_id"].to_list()
     )
-    published.record_withdrawn(conn, run_id, recon.forget_orphaned_matches(conn, **at))
+    published.record_withdrawn(conn, run_id, taken)
     for table, frame in tables.items():
         results.replace(conn, table, at, frame.columns, frame.iter_rows())
     recon.save_run(
@@ -188,6 +189,7 @@ def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
         "proposal_members": result.proposal_members,
         "reconciliation_bridge": pl.concat([result.bridge, result.payouts, result.bank]),
         "carry": result.carry_out,
+        "told_breaks": told_breaks(result.breaks, result.told_members),
     }
 
 

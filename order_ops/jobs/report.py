@@ -65,7 +65,13 @@ def bridge_markdown(done: DayResult) -> str:
 def breaks_markdown(done: DayResult) -> str:
     """Breaks and what is pending by class, as a Markdown table."""
     lines = ["| | count | at stake |", "|---|---:|---:|"]
-    for classes, more in ((done.summary["breaks"], ""), (done.summary["pending"], ", pending")):
+    told = (
+        (done.summary["breaks"], ""),
+        (done.summary["pending"], ", pending"),
+        (done.summary["accepted"], ", accepted"),
+        (done.summary["written_off"], ", written off"),
+    )
+    for classes, more in told:
         for name in largest_first(classes):
             found = classes[name]
             money = ", ".join(

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import narwhals as nw
 from narwhals.typing import IntoFrame
@@ -99,6 +99,32 @@ def members_hash(members: Iterable[Member]) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()[:32]
 
 
+def told_breaks(breaks: Any, told: Any) -> Any:
+    """Return what the entries of each break say, as a hash, of a backend that people read.
+
+    Args:
+        breaks: `result.Reconciliation.breaks`.
+        told: its `told_members`; a break of what the input lacks has none.
+
+    Returns:
+        break_id, members_hash; a row per break, in the order of the breaks.
+    """
+    frame: Frame = nw.from_native(breaks, eager_only=True)
+    names = frame["break_id"].to_list()
+    members = _by_break(nw.from_native(told, eager_only=True))
+    hashes = [members_hash(members.get(name, ())) for name in names]
+    schema = {"break_id": nw.String(), "members_hash": nw.String()}
+    rows = {"break_id": names, "members_hash": hashes}
+    return nw.from_dict(rows, schema, backend=frame.implementation).to_native()
+
+
+def _by_break(told: Frame) -> dict[str, list[Member]]:
+    members: dict[str, list[Member]] = {}
+    for break_id, *member in told.select("break_id", *MEMBER).iter_rows():
+        members.setdefault(break_id, []).append(cast("Member", tuple(member)))
+    return members
+
+
 def stated(members: Frame, entries: Mapping[str, Sequence[IntoFrame | None]]) -> Frame:
     """Return members of breaks with the columns `MEMBER`.
 
@@ -182,13 +208,7 @@ def _notes(
     if len(made) != len(_rows(decisions.breaks)):
         raise FrameError("decisions: a break has more than one")
     found = breaks.filter(nw.col("break_id").is_in(list(made)))
-    entries: dict[str, list[Any]] = {}
-    for break_id, *member in (
-        members.filter(nw.col("break_id").is_in(found["break_id"].to_list()))
-        .select("break_id", *MEMBER)
-        .iter_rows()
-    ):
-        entries.setdefault(break_id, []).append(member)
+    entries = _by_break(members.filter(nw.col("break_id").is_in(found["break_id"].to_list())))
     return {
         name: _note(row | {"members_hash": members_hash(entries[name])}, made[name], closing)
         for row in found.iter_rows(named=True)

@@ -36,6 +36,6 @@ def reconcile_on(
         result = reconcile(day, **held, repeats=repeats, bank=bank, decisions=decisions)
         tables: dict[str, Any] = {
             name: nw.from_native(getattr(result, name), eager_only=True).to_polars()
-            for name in (*TABLES, "carry_out")
+            for name in (*TABLES, "told_members", "carry_out")
         }
     return replace(result, **tables)

@@ -35,6 +35,8 @@ class Summary(TypedDict):
     matched: int
     breaks: dict[str, ClassSummary]
     pending: dict[str, ClassSummary]
+    accepted: dict[str, ClassSummary]
+    written_off: dict[str, ClassSummary]
     bridge: dict[str, BridgeSummary]
 
 
@@ -45,6 +47,8 @@ def summarise(result: Reconciliation) -> Summary:
         "matched": result.matched,
         "breaks": by_class(result.breaks, "break"),
         "pending": by_class(result.breaks, "pending"),
+        "accepted": by_class(result.breaks, "accepted"),
+        "written_off": by_class(result.breaks, "written_off"),
         "bridge": _bridge(result.bridge),
     }
 

@@ -36,11 +36,12 @@ def breaks(found: Frame, closing: Closing, tenant: str, account: str) -> Frame:
     worded = words.explained(grouped, codes)
     keys = zip(*(grouped[name].to_list() for name in ("leg", "key", "currency")), strict=True)
     ids = [break_id(tenant, account, *key) for key in keys]
-    ages = [closing.business.passed(day, closing.day) for day in grouped["first_seen"].to_list()]
+    days = grouped["first_seen"].to_list()
+    ages = {day: closing.business.passed(day, closing.day) for day in set(days)}
     backend = found.implementation
     return worded.with_columns(
         nw.new_series("break_id", ids, nw.String(), backend=backend),
-        nw.new_series("business_days", ages, nw.Int64(), backend=backend),
+        nw.new_series("business_days", [ages[day] for day in days], nw.Int64(), backend=backend),
         entries=nw.col("entries").cast(nw.Int64),
     ).select(list(BREAK))
 

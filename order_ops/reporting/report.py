@@ -117,6 +117,10 @@ def render(context: Context, result: Reconciliation) -> str:
         drift_plots=_past(context.past),
         classes=_cases(rows, summary["breaks"], "break"),
         waiting=_cases(rows, summary["pending"], "pending"),
+        let_be=[
+            *_cases(rows, summary["accepted"], "accepted"),
+            *_cases(rows, summary["written_off"], "written_off"),
+        ],
         rules=_rules(result.matches),
         drifts=_drifts(result),
         worst=WORST_CASES,
@@ -136,14 +140,21 @@ _HEADS = {
 def headline(summary: Summary) -> str:
     """Return the verdict and the money, such as "Breaks: BRL 230.00 at stake in 2 cases."."""
     verdict = _HEADS.get(summary["verdict"], summary["verdict"])
-    pending = _money(summary["pending"])
+    pending, let_be = _money(summary["pending"]), _let_be(summary)
     if breaks := summary["breaks"]:
         count = sum(entry["count"] for entry in breaks.values())
         cases = "1 case" if count == 1 else f"{count:,} cases"
         money = _money(breaks)
-        return f"{verdict}: {f'{money} at stake' if money else 'no amount is known'} in {cases}."
+        at_stake = f"{money} at stake" if money else "no amount is known"
+        return f"{verdict}: {at_stake} in {cases}{let_be}."
     waits = f", {pending} inside its grace" if pending else ""
-    return f"{verdict}: nothing is at stake{waits}."
+    return f"{verdict}: nothing is at stake{waits}{let_be}."
+
+
+def _let_be(summary: Summary) -> str:
+    """Return what people have decided to let be, with its sum, such as ", BRL 5.00 accepted"."""
+    decided = (("accepted", summary["accepted"]), ("written off", summary["written_off"]))
+    return "".join(f", {_money(classes)} {word}" for word, classes in decided if classes)
 
 
 def leading(breaks: Mapping[str, ClassSummary]) -> str:

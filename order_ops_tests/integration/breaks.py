@@ -43,7 +43,7 @@ def order_ops(*arguments: str | Path, by: str = "ana") -> Result:
 
 def done(*arguments: str | Path, by: str = "ana") -> str:
     result = order_ops("breaks", *arguments, by=by)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0, (result.output, result.exc_info)
     return result.stdout
 
 

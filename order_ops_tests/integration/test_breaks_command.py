@@ -8,6 +8,8 @@ import pytest
 
 from order_ops.analytics import load
 from order_ops.jobs.reconcile import uneven_matches
+from order_ops.reconciliation.summary import summarise
+from order_ops.reporting.report import headline
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.breaks import (
     DAYS,
@@ -324,3 +326,55 @@ def test_an_assignee_has_a_name(broken: Shop) -> None:
     for name in ("", " ", "x" * 65):
         assert "in 1 to 64 characters" in refused("assign", listed()["o2"]["break_id"], name)
     assert "36500" in refused("list", "--older-than", "99999999999")
+
+
+def _correct(shop: Shop, entry: str, amount: int) -> None:
+    """What a corrected file does to a line, before any run has taken it in."""
+    with transaction(shop.pool) as conn:
+        conn.execute(
+            "UPDATE recon.provider_transactions SET amount_minor = %(amount)s,"
+            " net_minor = %(amount)s, settled_minor = %(amount)s WHERE entry_id = %(entry)s",
+            {"entry": entry, "amount": amount},
+        )
+
+
+def test_nothing_is_decided_upon_what_the_run_did_not_see(broken: Shop) -> None:
+    break_id = listed()["o1"]["break_id"]
+    _correct(broken, "txn_1", 500)
+    for act in ("accept", "write-off", "acknowledge"):
+        reason = ("--reason", "cents") if act != "acknowledge" else ()
+        told = refused(act, break_id, *reason)
+        assert "its entries are not known to say what they said to the run of 2026-03-12" in told
+    assert broken.one("SELECT count(*) FROM recon.break_events") == 0
+    done("note", break_id, "I asked them")
+    run_days(broken, *DAYS)
+    assert "accepted: BRL 5.00" in done("accept", break_id, "--reason", "all of it", by="ben")
+    settle(broken)
+    assert listed()["o1"]["state"] == "accepted"
+
+
+def test_what_was_acknowledged_is_open_again_when_it_has_changed(broken: Shop) -> None:
+    break_id = listed()["o1"]["break_id"]
+    done("acknowledge", break_id, by="olga")
+    run_days(broken, *DAYS)
+    assert listed()["o1"]["state"] == "acknowledged"
+    _correct(broken, "txn_1", 500)
+    run_days(broken, *DAYS)
+    assert listed()["o1"]["state"] == "open"
+    told = "open again: olga acknowledged it as amount_short, BRL 0.10, and it has changed"
+    assert told in done("show", break_id)
+    done("acknowledge", break_id, by="olga")
+    assert listed()["o1"]["state"] == "acknowledged"
+
+
+def test_what_was_accepted_is_summed_as_such_and_not_as_open(broken: Shop) -> None:
+    done("accept", listed()["o1"]["break_id"], "--reason", "cents", by="ben")
+    done("write-off", listed()["o2"]["break_id"], "--reason", "voucher")
+    done("approve", listed()["o2"]["break_id"], "--reason", "seen", by="cleo")
+    summary = summarise(run_days(broken, *DAYS)[LAST])
+    assert summary["accepted"] == {"amount_short": {"count": 1, "amount_minor": {"BRL": 10}}}
+    assert summary["written_off"] == {"amount_short": {"count": 1, "amount_minor": {"BRL": 500}}}
+    assert list(summary["breaks"]) == ["missing_provider"]
+    assert headline(summary) == (
+        "Breaks: BRL 10.00 at stake in 1 case, BRL 0.10 accepted, BRL 5.00 written off."
+    )

@@ -1,5 +1,6 @@
 """Parquet of a day says what the tables say, to the byte again, and is mended when it does not."""
 
+import shutil
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -147,3 +148,22 @@ def test_a_run_in_dagster_writes_the_files_and_checks_them(
     home = parquet.root_of(traded.settings)
     assert len(analytics.load("payment_matches", KEY, root=home)) == 1
     assert (Path(home) / "payment_matches/account=shop-cards/day=2026-03-09/part.parquet").exists()
+
+
+def test_a_partition_that_vanished_is_written_again(traded: Shop, root: str) -> None:
+    reconciled(traded, *DAYS)
+    _write(traded, root, *DAYS)
+    before = _hashes(root)
+    shutil.rmtree(f"{root}/payment_matches/account=shop-cards/day=2026-03-10")
+    assert _hashes(root) != before
+    assert parquet.mend(traded.pool, root, "shop-cards") == 0
+    assert _hashes(root) == before
+
+
+def test_what_a_killed_writer_left_aside_is_removed(traded: Shop, root: str) -> None:
+    reconciled(traded, TENTH)
+    _write(traded, root, TENTH)
+    left = Path(root, "payment_matches", "account=shop-cards", "day=2026-03-10", ".dead.part")
+    left.write_bytes(b"half")
+    _write(traded, root, TENTH)
+    assert not left.exists()

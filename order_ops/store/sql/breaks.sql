@@ -119,6 +119,11 @@ WHERE account = :account AND day = :day AND break_id = :break_id;
 SELECT day, class AS break_class, status, currency, difference_minor, at_stake_minor, entries
 FROM recon.reconciliation_breaks WHERE account = :account AND break_id = :break_id ORDER BY day;
 
+-- name: told_hashes
+-- What the entries of breaks said to the run of the day; none of a release that did not keep it.
+SELECT break_id, members_hash FROM recon.told_breaks
+WHERE account = :account AND day = :day AND break_id = ANY (:break_ids::text[]);
+
 -- name: members_told
 -- Entries of breaks with what they say; a line of a release that knew less has settled as paid.
 SELECT m.break_id, m.side, m.entry_id,

@@ -181,20 +181,22 @@ WHERE r.account = :account AND r.day = (
         SELECT min(day) FROM recon.run WHERE account = :account AND day > :day)
     AND d.account = r.account AND d.day = r.day AND r.carry_in_hash <> :carry_out_hash;
 
--- name: withdraw_other_claims!
+-- name: withdraw_other_claims
 -- Another day may hold an entry that belongs to this one: a later day took it in before this
 -- one was run (stale_days asks for it again), or the entry moved here (forget_moved did).
-DELETE FROM recon.match_members m
-WHERE m.account = :account AND m.day <> :day AND m.match_id IN (
-    SELECT other.match_id FROM recon.match_members other
-    JOIN unnest(:side::text[], :entry_id::text[]) AS now(side, entry_id)
-        ON other.side = now.side AND other.entry_id = now.entry_id
-    WHERE other.account = :account AND other.day <> :day);
-
--- name: forget_orphaned_matches
-DELETE FROM recon.payment_matches m
-WHERE m.account = :account AND m.day <> :day AND NOT EXISTS (
-    SELECT 1 FROM recon.match_members x WHERE x.account = m.account AND x.match_id = m.match_id)
+-- A match goes as a whole, found by the key of its members: no other match of the account is read.
+WITH claimed AS MATERIALIZED (
+    SELECT DISTINCT other.day, other.match_id
+    FROM unnest(:side::text[], :entry_id::text[]) AS now(side, entry_id)
+    JOIN recon.match_members other ON other.account = :account
+        AND other.side = now.side AND other.entry_id = now.entry_id
+    WHERE other.day <> :day
+), members AS (
+    DELETE FROM recon.match_members m USING claimed c
+    WHERE m.account = :account AND m.day = c.day AND m.match_id = c.match_id
+)
+DELETE FROM recon.payment_matches m USING claimed c
+WHERE m.account = :account AND m.match_id = c.match_id
 RETURNING m.account, m.day, m.match_id, m.rule, m.currency, m.provider_minor;
 
 -- name: save_run!
@@ -260,9 +262,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('parquet:' || :account, 0));
 UPDATE recon.run SET parquet = :parquet
 WHERE account = :account AND day = :day AND finished_at = :finished_at;
 
--- name: days_without_parquet
-SELECT day FROM recon.run WHERE account = :account AND parquet IS DISTINCT FROM :parquet
-ORDER BY day;
+-- name: days_of_parquet
+-- Days that have been run, and whether their files are noted to stand there.
+SELECT day, parquet IS NOT DISTINCT FROM :parquet AS noted FROM recon.run
+WHERE account = :account ORDER BY day;
 
 -- name: set_report!
 UPDATE recon.run SET report = :report WHERE account = :account AND day = :day;

@@ -251,6 +251,18 @@ break_members = Table(
     schema="recon",
 )
 
+told_breaks = Table(
+    "told_breaks",
+    metadata,
+    *_partition(),
+    words("break_id"),
+    words("members_hash"),
+    PrimaryKeyConstraint("account", "day", "break_id"),
+    comment="What the entries of each break said to the run of the day, as a hash: what people "
+    "decide upon, whatever the entries say since.",
+    schema="recon",
+)
+
 match_proposals = Table(
     "match_proposals",
     metadata,

@@ -98,6 +98,8 @@ def test_real_payments_reconcile_to_the_cent(tmp_path: Path, real_files: tuple[P
         "matched": 103_886,
         "breaks": {},
         "pending": {},
+        "accepted": {},
+        "written_off": {},
         "bridge": {
             "BRL": {"internal": 1_600_887_212, "provider": 1_600_887_212, "residual": 0},
         },

@@ -61,6 +61,8 @@ def test_the_figures_of_a_result() -> None:
         "matched": 1,
         "breaks": {"amount_short": {"count": 1, "amount_minor": {"BRL": 1000}}},
         "pending": {"missing_provider": {"count": 1, "amount_minor": {"BRL": 500}}},
+        "accepted": {},
+        "written_off": {},
         "bridge": {"BRL": {"internal": 20500, "provider": 19000, "residual": 0}},
     }
 
