@@ -14,7 +14,7 @@ import polars as pl
 from order_ops.jobs.bank_statements import recognised
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import Account
-from order_ops.reconciliation import frames
+from order_ops.reconciliation import core, frames
 from order_ops.reconciliation.bank import BankSide
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.store.engine import Connection
@@ -49,15 +49,20 @@ class DayEntries:
     bank: pl.DataFrame
     carried: Mapping[str, pl.DataFrame]
 
-    @property
-    def frames(self) -> dict[str, pl.DataFrame]:
-        """By the names that `core.reconcile` gives them; the bank's are in `bank_side`."""
-        carried = {f"carried_{side}": self.carried[side] for side in _OF_PAYMENTS}
-        return {"internal": self.internal, "provider": self.provider, **carried}
+    def of_core(self, *, bank: bool, shared: bool) -> core.Entries:
+        """As the core takes them.
 
-    def bank_side(self, *, shared: bool) -> BankSide:
-        """For the third leg; `shared`: other accounts are paid out to the same bank account."""
-        return BankSide(self.bank, self.carried["bank"], self.carried["payout"], shared)
+        Args:
+            bank: whether the account's bank is known, and looked into.
+            shared: other accounts are paid out to the same bank account.
+        """
+        side = BankSide(self.bank, self.carried["bank"], self.carried["payout"], shared)
+        return core.Entries(
+            self.internal,
+            self.provider,
+            **{f"carried_{name}": self.carried[name] for name in _OF_PAYMENTS},
+            bank=side if bank else None,
+        )
 
     @property
     def sha256(self) -> str:

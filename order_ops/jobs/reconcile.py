@@ -127,9 +127,8 @@ def reconcile_day(
         result = reconcile_on(
             engine,
             Day(account_day.day, account.name, account.tenant, rules, account.provider, gaps=gaps),
-            entries.frames,
+            entries.of_core(bank=bool(account.bank), shared=mapping.shares_bank(account)),
             _repeats(conn, at),
-            bank=entries.bank_side(shared=mapping.shares_bank(account)) if account.bank else None,
             decisions=held.decisions,
         )
         done = DayResult(account_day, result, entries.sha256, summarise(result))
