@@ -38,11 +38,6 @@ from order_ops.store import results
 from order_ops.store.engine import Connection, rehearsal, transaction
 from order_ops.store.queries import recon
 
-_INTERNAL = (
-    "entry_id", "tenant_id", "kind", "provider_ref", "order_ref", "amount_minor", "currency",
-    "status", "order_state", "occurred_at", "method", "ceiling_minor",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -81,19 +76,17 @@ def _snapshot(conn: Connection, mapping: Mapping, account_day: AccountDay) -> In
     recon.lock_account(conn, account=account_day.account)
     recon.note_snapshot(conn, **at)
     rows = internal_source.read(conn, mapping, account_day)
-    moved = recon.forget_moved(conn, **at, entry_ids=[row["entry_id"] for row in rows])
+    moved = recon.forget_moved(conn, **at, entry_ids=rows["entry_id"].to_list())
     left = {AccountDay(row.day, account_day.account) for row in moved}
     reconciliation_days.mark(conn, left)
-    picked = ([row[name] for name in _INTERNAL] for row in rows)
-    results.replace(conn, "internal_transactions", at, _INTERNAL, picked)
-    return _inputs(day_entries.internal_entries(recon.day_internal(conn, **at)))
+    results.replace(conn, "internal_transactions", at, rows)
+    return _inputs(day_entries.internal_entries(conn, account_day))
 
 
 def read_provider(pool: Engine, account_day: AccountDay) -> Inputs:
     """The provider's side of a day, as the files have brought it so far."""
-    at = {"account": account_day.account, "day": account_day.day}
     with transaction(pool) as conn:
-        return _inputs(day_entries.provider_lines(recon.day_provider(conn, **at)))
+        return _inputs(day_entries.provider_lines(conn, account_day))
 
 
 def reconcile_day(
@@ -157,7 +150,7 @@ def _store(
     )
     published.record_withdrawn(conn, run_id, recon.forget_orphaned_matches(conn, **at))
     for table, frame in tables.items():
-        results.replace(conn, table, at, frame.columns, frame.iter_rows())
+        results.replace(conn, table, at, frame)
     recon.save_run(
         conn,
         **at,
