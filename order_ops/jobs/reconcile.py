@@ -25,6 +25,7 @@ from order_ops.jobs import (
 )
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import Mapping
+from order_ops.reconciliation import frames
 from order_ops.reconciliation.breaks import Repeats
 from order_ops.reconciliation.calendars import BusinessDays
 from order_ops.reconciliation.closing import Side
@@ -80,7 +81,7 @@ def _snapshot(conn: Connection, mapping: Mapping, account_day: AccountDay) -> In
     left = {AccountDay(row.day, account_day.account) for row in moved}
     reconciliation_days.mark(conn, left)
     results.replace(conn, "internal_transactions", at, rows)
-    return _inputs(day_entries.internal_entries(conn, account_day))
+    return _inputs(rows.with_columns(day=pl.lit(account_day.day)).select(list(frames.INTERNAL)))
 
 
 def read_provider(pool: Engine, account_day: AccountDay) -> Inputs:
@@ -111,6 +112,7 @@ def reconcile_day(
     at = {"account": account_day.account, "day": account_day.day}
     with (rehearsal if dry_run else transaction)(pool) as conn:
         recon.lock_account(conn, account=account.name)
+        recon.outlast_work(conn)
         if dry_run:
             _snapshot(conn, mapping, account_day)
         previous = recon.previous_run(conn, **at)
