@@ -126,6 +126,7 @@ def prepare(made: Simulation, folder: Path) -> None:
     """Write what the contenders take."""
     (folder / "day.pickle").write_bytes(pickle.dumps(made.day))
     kind = pl.when(pl.col("kind") == "reversal").then(pl.lit("charge")).otherwise("kind")
+    made.bank.write_parquet(folder / "bank.parquet")
     for side, frame in (("internal", made.internal), ("provider", made.provider)):
         frame.write_parquet(folder / f"{side}.parquet")
         plain = frame.filter(pl.col("status") == "succeeded", pl.col("kind").is_in(ORDER_MONEY))

@@ -13,15 +13,16 @@ from pathlib import Path
 
 import polars as pl
 
-from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.bank import BankSide
+from order_ops.reconciliation.core import Day, Entries, reconcile
 
 folder = Path(sys.argv[1])
 day: Day = pickle.loads((folder / "day.pickle").read_bytes())
-internal, provider = (
-    pl.read_parquet(folder / f"{side}.parquet") for side in ("internal", "provider")
+internal, provider, bank = (
+    pl.read_parquet(folder / f"{side}.parquet") for side in ("internal", "provider", "bank")
 )
 start = time.perf_counter()
-result = reconcile(day, internal, provider)
+result = reconcile(day, Entries(internal, provider, bank=BankSide(bank)))
 seconds = time.perf_counter() - start
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 if any(result.residual_minor.values()):

@@ -10,13 +10,15 @@ from hashlib import sha256
 from typing import Any
 
 import polars as pl
+from psycopg import sql
 
 from order_ops.jobs.bank_statements import recognised
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import Account
-from order_ops.reconciliation import frames
+from order_ops.reconciliation import core, frames
 from order_ops.reconciliation.bank import BankSide
 from order_ops.reconciliation.result import Reconciliation
+from order_ops.store import frames as stored
 from order_ops.store.engine import Connection
 from order_ops.store.queries import recon
 
@@ -49,15 +51,20 @@ class DayEntries:
     bank: pl.DataFrame
     carried: Mapping[str, pl.DataFrame]
 
-    @property
-    def frames(self) -> dict[str, pl.DataFrame]:
-        """By the names that `core.reconcile` gives them; the bank's are in `bank_side`."""
-        carried = {f"carried_{side}": self.carried[side] for side in _OF_PAYMENTS}
-        return {"internal": self.internal, "provider": self.provider, **carried}
+    def of_core(self, *, bank: bool, shared: bool) -> core.Entries:
+        """As the core takes them.
 
-    def bank_side(self, *, shared: bool) -> BankSide:
-        """For the third leg; `shared`: other accounts are paid out to the same bank account."""
-        return BankSide(self.bank, self.carried["bank"], self.carried["payout"], shared)
+        Args:
+            bank: whether the account's bank is known, and looked into.
+            shared: other accounts are paid out to the same bank account.
+        """
+        side = BankSide(self.bank, self.carried["bank"], self.carried["payout"], shared)
+        return core.Entries(
+            self.internal,
+            self.provider,
+            **{f"carried_{name}": self.carried[name] for name in _OF_PAYMENTS},
+            bank=side if bank else None,
+        )
 
     @property
     def sha256(self) -> str:
@@ -93,45 +100,56 @@ def read(
     at = {"account": account_day.account, "day": account_day.day}
     before = {**at, "previous": previous}
     theirs = {
-        side: provider_lines(recon.carried_provider(conn, **before, side=side))
+        side: _provider_lines(conn, recon.carried_provider, {**before, "side": side})
         for side in _OF_PROVIDER
     }
     return DayEntries(
-        internal=internal_entries(recon.day_internal(conn, **at)),
-        provider=provider_lines(recon.day_provider(conn, **at)),
-        bank=_bank_lines(account, recon.day_bank(conn, **at)),
+        internal=internal_entries(conn, account_day),
+        provider=provider_lines(conn, account_day),
+        bank=_bank_lines(conn, account, recon.day_bank, at),
         carried={
-            "internal": internal_entries(recon.carried_internal(conn, **before)),
+            "internal": _frame(conn, recon.carried_internal, before, frames.INTERNAL),
             **theirs,
-            "bank": _bank_lines(account, recon.carried_bank(conn, **before)),
+            "bank": _bank_lines(conn, account, recon.carried_bank, before),
         },
     )
 
 
-def internal_entries(rows: Iterable[Any]) -> pl.DataFrame:
-    """Rows of ours, columns `frames.INTERNAL`."""
-    return _frame(rows, frames.INTERNAL)
+def internal_entries(conn: Connection, account_day: AccountDay) -> pl.DataFrame:
+    """Ours of a day, columns `frames.INTERNAL`."""
+    at = {"account": account_day.account, "day": account_day.day}
+    return _frame(conn, recon.day_internal, at, frames.INTERNAL)
 
 
-def provider_lines(rows: Iterable[Any]) -> pl.DataFrame:
-    """The provider's lines; those of a release that knew less of a line have settled as paid."""
-    return _frame(rows, frames.PROVIDER).with_columns(
+def provider_lines(conn: Connection, account_day: AccountDay) -> pl.DataFrame:
+    """The provider's lines of a day, columns `frames.PROVIDER`."""
+    at = {"account": account_day.account, "day": account_day.day}
+    return _provider_lines(conn, recon.day_provider, at)
+
+
+def _provider_lines(conn: Connection, query: Any, at: Mapping[str, Any]) -> pl.DataFrame:
+    """Those of a release that knew less of a line have settled as paid."""
+    return _frame(conn, query, at, frames.PROVIDER).with_columns(
         pl.col("status").fill_null("succeeded"),
         pl.col("settled_minor").fill_null(pl.col("amount_minor")),
         pl.col("settlement_currency").fill_null(pl.col("currency")),
     )
 
 
-def _bank_lines(account: Account, rows: Iterable[Any]) -> pl.DataFrame:
+def _bank_lines(
+    conn: Connection, account: Account, query: Any, at: Mapping[str, Any]
+) -> pl.DataFrame:
     """Lines of the bank, with what they are recognised by."""
-    told = _frame(rows, [name for name in (*frames.BANK, "party") if name != "known"])
-    return recognised(account, told).select(list(frames.BANK))
+    columns = [name for name in (*frames.BANK, "party") if name != "known"]
+    return recognised(account, _frame(conn, query, at, columns)).select(list(frames.BANK))
 
 
-def _frame(rows: Iterable[Any], columns: Iterable[str]) -> pl.DataFrame:
+def _frame(
+    conn: Connection, query: Any, at: Mapping[str, Any], columns: Iterable[str]
+) -> pl.DataFrame:
+    """What a query of `store/sql` selects."""
     schema = {name: _POLARS.get(name, pl.String()) for name in columns}
-    cells = [[getattr(row, name) for name in schema] for row in rows]
-    return pl.DataFrame(cells, schema, orient="row")
+    return stored.read(conn, sql.SQL(query.sql.rstrip().rstrip(";")), schema, at)
 
 
 def hashed(*parts: pl.DataFrame) -> str:

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
+from psycopg import sql
 from sqlalchemy import Engine
 
 from order_ops.jobs import file_refusals, source_files
@@ -22,6 +23,7 @@ from order_ops.jobs.source_files import Ingested
 from order_ops.mapping import Account
 from order_ops.providers.files.registry import open_report
 from order_ops.providers.files.report import ProviderReport
+from order_ops.store import frames
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.queries import files, recon
 
@@ -123,7 +125,4 @@ def _add_file(
 
 def _copy(conn: Connection, lines: pl.DataFrame) -> None:
     recon.make_line_table(conn)
-    statement = f"COPY incoming_line ({', '.join(LINE_COLUMNS)}) FROM STDIN"
-    with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in lines.select(LINE_COLUMNS).iter_rows():
-            copy.write_row(row)
+    frames.write(conn, sql.Identifier("incoming_line"), lines.select(LINE_COLUMNS))

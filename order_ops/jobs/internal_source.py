@@ -7,18 +7,29 @@ amounts in minor or major units; the bundled mapping names order_ops' own ledger
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
+from psycopg import sql
 from sqlalchemy import Select, column, literal, select, table
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.sql.elements import ColumnElement
 
-from order_ops.domain.money import parse_major
+from order_ops.domain.money import MoneyError, parse_major
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import INTERNAL_COLUMNS, Mapping
+from order_ops.store import frames
 from order_ops.store.engine import Connection
 
+_SCHEMA = dict.fromkeys(INTERNAL_COLUMNS, pl.String()) | {
+    "occurred_at": pl.Datetime("us", "UTC"),
+}
 
-def read(conn: Connection, mapping: Mapping, account_day: AccountDay) -> list[dict[str, Any]]:
-    """Entries of the day, as rows of recon.internal_transactions (amounts in minor units)."""
+
+def read(conn: Connection, mapping: Mapping, account_day: AccountDay) -> pl.DataFrame:
+    """Entries of the day, as rows of recon.internal_transactions (amounts in minor units).
+
+    Raises:
+        MoneyError: an amount is finer than its currency.
+    """
     account = mapping.account(account_day.account)
     start, end = account.day_bounds(account_day.day)
     statement = _select(mapping)
@@ -30,8 +41,12 @@ def read(conn: Connection, mapping: Mapping, account_day: AccountDay) -> list[di
         _column(mapping, "occurred_at") < end,
     )
     compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
-    rows = conn.execute(str(compiled), compiled.params).fetchall()
-    return [_row(row._asdict(), mapping, account_day) for row in rows]
+    rows = frames.read(conn, sql.SQL(str(compiled)), _SCHEMA, compiled.params)
+    return rows.select(
+        pl.exclude("tenant", "account", "amount", "ceiling"),
+        pl.col("tenant").replace("", None).fill_null(account.tenant).alias("tenant_id"),
+        *(_minor(rows, name, mapping).alias(f"{name}_minor") for name in ("amount", "ceiling")),
+    )
 
 
 def _select(mapping: Mapping) -> Select[Any]:
@@ -46,17 +61,16 @@ def _column(mapping: Mapping, field: str) -> ColumnElement[Any]:
     return literal(None) if name is None else column(name)
 
 
-def _row(row: dict[str, Any], mapping: Mapping, account_day: AccountDay) -> dict[str, Any]:
-    amounts = {
-        f"{name}_minor": _minor(row.pop(name), row["currency"], mapping)
-        for name in ("amount", "ceiling")
-    }
-    row["tenant_id"] = row.pop("tenant") or mapping.account(account_day.account).tenant
-    return {**row, **amounts, "day": account_day.day}
+def _minor(rows: pl.DataFrame, name: str, mapping: Mapping) -> pl.Series:
+    """Never rounded: an amount finer than its unit is an error that says so."""
+    pairs = rows.select(pl.col(name), "currency").unique().drop_nulls(name)
+    parse = parse_major if mapping.internal.amount_unit == "major" else _whole
+    minor = [parse(format(Decimal(text).normalize(), "f"), code) for text, code in pairs.rows()]
+    known = pairs.with_columns(minor=pl.Series(minor, dtype=pl.Int64))
+    return rows.join(known, on=[name, "currency"], how="left", maintain_order="left")["minor"]
 
 
-def _minor(amount: Any, currency: str, mapping: Mapping) -> int | None:
-    """Never rounded: an amount finer than its currency is an error that says so."""
-    if amount is None or mapping.internal.amount_unit == "minor":
-        return None if amount is None else int(amount)
-    return parse_major(format(Decimal(str(amount)).normalize(), "f"), currency)
+def _whole(text: str, currency: str) -> int:
+    if "." in text:
+        raise MoneyError(f"{text} {currency} is not a whole number of minor units")
+    return int(text)

@@ -88,18 +88,8 @@ def _frame(conn: Connection, table: Table, at: Mapping[str, Any]) -> pl.DataFram
     """A partition's rows, in the order of their key, without the columns that the path says."""
     columns = [column for column in table.columns if column.name not in _PARTITION]
     schema = {column.name: _kind(column.type) for column in columns}
-    rows = results.read(conn, table.name, dict(at), list(schema))
-    cells = [
-        [value if not isinstance(value, dict) else _text(value) for value in row] for row in rows
-    ]
-    frame = pl.DataFrame(cells, schema, orient="row")
+    frame = results.read(conn, table.name, at, schema)
     return frame.sort([key.name for key in table.primary_key if key.name not in _PARTITION])
-
-
-def _text(document: dict[str, Any]) -> str:
-    import orjson  # noqa: PLC0415 - of provider lines alone
-
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _kind(sql: Any) -> pl.DataType:

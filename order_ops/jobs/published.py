@@ -34,12 +34,7 @@ def standing(conn: Connection, account_day: AccountDay, like: Tables) -> Standin
     at = {"account": account_day.account, "day": account_day.day}
     if (run := recon.standing_run(conn, **at)) is None:
         return None
-    tables = {
-        name: pl.DataFrame(
-            results.read(conn, name, at, like[name].columns), like[name].schema, orient="row"
-        )
-        for name in COMPARED
-    }
+    tables = {name: results.read(conn, name, at, like[name].schema) for name in COMPARED}
     return Standing(run.run_id, run.verdict, tables)
 
 

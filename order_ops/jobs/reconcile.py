@@ -25,6 +25,7 @@ from order_ops.jobs import (
 )
 from order_ops.jobs.reconciliation_days import AccountDay
 from order_ops.mapping import Mapping
+from order_ops.reconciliation import frames
 from order_ops.reconciliation.breaks import Repeats
 from order_ops.reconciliation.calendars import BusinessDays
 from order_ops.reconciliation.closing import Side
@@ -38,11 +39,6 @@ from order_ops.reconciliation.summary import Summary, summarise
 from order_ops.store import results
 from order_ops.store.engine import Connection, rehearsal, transaction
 from order_ops.store.queries import recon
-
-_INTERNAL = (
-    "entry_id", "tenant_id", "kind", "provider_ref", "order_ref", "amount_minor", "currency",
-    "status", "order_state", "occurred_at", "method", "ceiling_minor",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +78,17 @@ def _snapshot(conn: Connection, mapping: Mapping, account_day: AccountDay) -> In
     recon.lock_account(conn, account=account_day.account)
     recon.note_snapshot(conn, **at)
     rows = internal_source.read(conn, mapping, account_day)
-    moved = recon.forget_moved(conn, **at, entry_ids=[row["entry_id"] for row in rows])
+    moved = recon.forget_moved(conn, **at, entry_ids=rows["entry_id"].to_list())
     left = {AccountDay(row.day, account_day.account) for row in moved}
     reconciliation_days.mark(conn, left)
-    picked = ([row[name] for name in _INTERNAL] for row in rows)
-    results.replace(conn, "internal_transactions", at, _INTERNAL, picked)
-    return _inputs(day_entries.internal_entries(recon.day_internal(conn, **at)))
+    results.replace(conn, "internal_transactions", at, rows)
+    return _inputs(rows.with_columns(day=pl.lit(account_day.day)).select(list(frames.INTERNAL)))
 
 
 def read_provider(pool: Engine, account_day: AccountDay) -> Inputs:
     """The provider's side of a day, as the files have brought it so far."""
-    at = {"account": account_day.account, "day": account_day.day}
     with transaction(pool) as conn:
-        return _inputs(day_entries.provider_lines(recon.day_provider(conn, **at)))
+        return _inputs(day_entries.provider_lines(conn, account_day))
 
 
 def reconcile_day(
@@ -119,6 +113,7 @@ def reconcile_day(
     at = {"account": account_day.account, "day": account_day.day}
     with (rehearsal if dry_run else transaction)(pool) as conn:
         recon.lock_account(conn, account=account.name)
+        recon.outlast_work(conn)
         if dry_run:
             _snapshot(conn, mapping, account_day)
         previous = recon.previous_run(conn, **at)
@@ -128,9 +123,8 @@ def reconcile_day(
         result = reconcile_on(
             engine,
             Day(account_day.day, account.name, account.tenant, rules, account.provider, gaps=gaps),
-            entries.frames,
+            entries.of_core(bank=bool(account.bank), shared=mapping.shares_bank(account)),
             _repeats(conn, at),
-            bank=entries.bank_side(shared=mapping.shares_bank(account)) if account.bank else None,
             decisions=held.decisions,
         )
         done = DayResult(account_day, result, entries.sha256, summarise(result))
@@ -159,7 +153,7 @@ def _store(
     )
     published.record_withdrawn(conn, run_id, taken)
     for table, frame in tables.items():
-        results.replace(conn, table, at, frame.columns, frame.iter_rows())
+        results.replace(conn, table, at, frame)
     recon.save_run(
         conn,
         **at,

@@ -13,7 +13,7 @@ import polars as pl
 from order_ops.jobs.internal_file import read_internal
 from order_ops.providers.files.registry import open_report
 from order_ops.providers.files.report import ProviderReport
-from order_ops.reconciliation.core import Day
+from order_ops.reconciliation.core import Day, Entries
 from order_ops.reconciliation.engines import Engine
 from order_ops.reconciliation.on_engine import reconcile_on
 from order_ops.reconciliation.result import TABLES, Reconciliation
@@ -69,10 +69,10 @@ def reconcile_files(  # noqa: PLR0913 - one call has everything a run depends on
     result = reconcile_on(
         engine,
         replace(day, names_payouts=report.names_payouts),
-        {
-            "internal": read_internal(internal, time_zone=time_zone),
-            "provider": with_days(report.lines, time_zone),
-        },
+        Entries(
+            internal=read_internal(internal, time_zone=time_zone),
+            provider=with_days(report.lines, time_zone),
+        ),
     )
     page = _written(out, result, render(_context(internal, report, account, closing), result))
     summary = summarise(result)

@@ -4,10 +4,11 @@ Judged for the day being closed from what the statements say of themselves, as i
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from operator import itemgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
 from order_ops.domain.money import format_minor
 from order_ops.reconciliation.incomplete import Gap, numbers
@@ -47,9 +48,13 @@ def missing_statements(ledgers: Iterable[Ledger], hint: str) -> list[Gap]:
     """
     gaps = []
     for ledger in ledgers:
-        known = sorted(ledger.statements, key=_place)
-        for at, one in enumerate(known):
-            left_out = _left_out(one, known[:at])
+        known: set[int] = set()
+        closed: dict[int, list[int]] = {}
+        for one in sorted(ledger.statements, key=_place):
+            left_out = _left_out(one, known, closed.get(one.opening_minor, ()))
+            if one.sequence is not None:
+                known.add(one.sequence)
+                closed.setdefault(one.closing_minor, []).append(one.sequence)
             if left_out:
                 key = f"bank statement {one.statement_id} {ledger.currency}"
                 told = (
@@ -63,19 +68,18 @@ def _place(one: Statement) -> tuple[date, int, int, str]:
     return one.closing_on, one.sequence or 0, one.page or 0, one.statement_id
 
 
-def _left_out(one: Statement, earlier: Sequence[Statement]) -> str | None:
-    """The numbers before a statement that no other has, in words."""
-    known = {other.sequence for other in earlier if other.sequence is not None}
-    before = [
-        other.sequence
-        for other in earlier
-        if other.sequence is not None and other.closing_minor == one.opening_minor
-    ]
+def _left_out(one: Statement, known: Collection[int], before: Iterable[int]) -> str | None:
+    """The numbers before a statement that no other has, in words.
+
+    Args:
+        known: numbers of the earlier statements.
+        before: of those among them that close with what this one opens with.
+    """
     # a page of the same statement, or one that is issued again, has the same number
     lower = max((number for number in before if number <= (one.sequence or 0)), default=None)
     if one.sequence is None or lower is None:
         return None
-    left_out = sorted(set(range(lower + 1, one.sequence)) - known)
+    left_out = [number for number in range(lower + 1, one.sequence) if number not in known]
     return numbers(left_out[0], left_out[-1]) if left_out else None
 
 
@@ -94,10 +98,11 @@ def _unmet(ledger: Ledger, hint: str) -> list[Gap]:
     opened = [one for one in ledger.statements if (one.opening_on or one.closing_on) == first]
     may_be = _ends({one.opening_minor for one in opened}, {one.closing_minor for one in opened})
     gaps, done = [], 0
-    for day in sorted({one.closing_on for one in ledger.statements}):
+    by_day = groupby(sorted(ledger.statements, key=_place), attrgetter("closing_on"))
+    for day, statements in by_day:
+        told = list(statements)
         until = bisect_right(booked, day, key=itemgetter(0))
         moved = sum(amount for _, amount in booked[done:until])
-        told = [one for one in ledger.statements if one.closing_on == day]
         closings = _ends({one.closing_minor for one in told}, {one.opening_minor for one in told})
         reached = {balance + moved for balance in may_be}
         if not reached & closings:

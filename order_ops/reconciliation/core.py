@@ -67,6 +67,49 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Entries:
+    """What a day is reconciled from.
+
+    Attributes:
+        internal: our entries of the day, columns `frames.INTERNAL`.
+        provider: the provider's lines of the day, columns `frames.PROVIDER`.
+        carried_internal: our entries that an earlier `carry_out` named; None: of no earlier day.
+        carried_provider: the provider's lines that it named; None: the same.
+        carried_settlement: those of any kind that it named as not yet paid out; None: the same.
+        bank: lines of the bank; None where it is not known, and no payout is looked for in it.
+    """
+
+    internal: IntoFrame
+    provider: IntoFrame
+    carried_internal: IntoFrame | None = None
+    carried_provider: IntoFrame | None = None
+    carried_settlement: IntoFrame | None = None
+    bank: BankSide | None = None
+
+    @property
+    def frames(self) -> dict[str, Any]:
+        """Those of ours and of the provider that are there, by their names here."""
+        given = {name: getattr(self, name) for name in _OF_PAYMENTS}
+        return {name: frame for name, frame in given.items() if frame is not None}
+
+    @property
+    def by_side(self) -> Mapping[str, Sequence[IntoFrame | None]]:
+        """All of them, by the side that results name."""
+        bank = self.bank
+        return {
+            "internal": (self.internal, self.carried_internal),
+            "provider": (self.provider, self.carried_provider, self.carried_settlement),
+            banking.PAYOUTS: (self.provider, bank.carried_payouts if bank else None),
+            banking.LINES_OF_BANK: (bank.lines, bank.carried) if bank else (),
+        }
+
+
+_OF_PAYMENTS = (
+    "internal", "provider", "carried_internal", "carried_provider", "carried_settlement",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Sides(Generic[FrameT]):
     """Entries of the day, and those that earlier days carried forward, of both sides."""
 
@@ -76,36 +119,26 @@ class Sides(Generic[FrameT]):
     theirs_before: FrameT
 
 
-def reconcile(  # noqa: PLR0913 - one call has everything that a day depends on
+def reconcile(
     day: Day,
-    internal: IntoFrame,
-    provider: IntoFrame,
-    carried_internal: IntoFrame | None = None,
-    carried_provider: IntoFrame | None = None,
-    carried_settlement: IntoFrame | None = None,
+    entries: Entries,
     repeats: Repeats = lambda *_: (),
     *,
-    bank: BankSide | None = None,
     decisions: Decisions | None = None,
 ) -> Reconciliation:
     """Reconcile the entries of the day being closed, and those that earlier days carried forward.
 
     Args:
         day: what is closed.
-        internal: our entries of the day, columns `frames.INTERNAL`.
-        provider: the provider's lines of the day, columns `frames.PROVIDER`.
-        carried_internal: our entries that an earlier `carry_out` named.
-        carried_provider: the provider's lines that an earlier `carry_out` named.
-        carried_settlement: those of any kind that it named as not yet paid out.
+        entries: what it is reconciled from.
         repeats: tells which entries an earlier day has matched already, under another id.
-        bank: lines of the bank; None where it is not known, and no payout is looked for in it.
         decisions: what people have decided that holds on the day.
 
     Raises:
         FrameError: a column is missing, mistyped or empty, an entry id stands twice on a side, or
             a decision is of a later day.
     """
-    sides = _sides(internal, provider, carried_internal, carried_provider)
+    sides = _sides(entries)
     closing = Closing.of(day.closing, day.rules, day.provider)
     if not day.names_payouts:
         closing = closing.without_payouts()
@@ -117,15 +150,9 @@ def reconcile(  # noqa: PLR0913 - one call has everything that a day depends on
     )
     judged = computed(judge_pairs(matching.pairs, closing))
     found = typed(eager(findings(matching, judged, closing, repeats)))
-    settled = settle(provider, carried_settlement, closing)
-    banked = banking.find_payouts(provider, bank, closing)
-    outside = tables.outside(provider)
-    entries = {
-        "internal": (internal, carried_internal),
-        "provider": (provider, carried_provider, carried_settlement),
-        banking.PAYOUTS: (provider, bank.carried_payouts if bank else None),
-        banking.LINES_OF_BANK: (bank.lines, bank.carried) if bank else (),
-    }
+    settled = settle(entries.provider, entries.carried_settlement, closing)
+    banked = banking.find_payouts(entries.provider, entries.bank, closing)
+    outside = tables.outside(entries.provider)
     known = _Judged(closing, matching, judged, found, settled, banked, entries)
     return _result(day, sides, known, outside, decisions)
 
@@ -140,7 +167,7 @@ class _Judged:
     found: Frame
     settled: payouts.Settled
     banked: banking.Banked
-    entries: Mapping[str, Sequence[IntoFrame | None]]
+    entries: Entries
 
 
 def _result(
@@ -156,7 +183,7 @@ def _result(
     parts, key = eager(matching.parts), ["leg", "key", "currency"]
     breaks = tables.breaks(found, judged.closing, day.tenant, day.account)
     break_members = tables.break_members(found.join(breaks.select("break_id", *key), on=key), parts)
-    told = stated(break_members, judged.entries)
+    told = stated(break_members, judged.entries.by_side)
     decided = decide(breaks, told, decisions, judged.closing)
     closed = break_members.join(decided.closed, on="break_id")
     settled = payouts.close(judged.settled, closed)
@@ -203,18 +230,13 @@ def _proposed(matching: Matching[Frame], closing: Closing) -> list[Proposal]:
     return found
 
 
-def _sides(
-    internal: IntoFrame,
-    provider: IntoFrame,
-    carried_internal: IntoFrame | None,
-    carried_provider: IntoFrame | None,
-) -> Sides[Frame]:
-    ours, theirs = internal_entries(internal), provider_entries(provider)
+def _sides(entries: Entries) -> Sides[Frame]:
+    ours, theirs = internal_entries(entries.internal), provider_entries(entries.provider)
     ours_before, theirs_before = ours.head(0), theirs.head(0)
-    if carried_internal is not None:
-        ours_before = internal_entries(carried_internal)
-    if carried_provider is not None:
-        theirs_before = provider_entries(carried_provider)
+    if entries.carried_internal is not None:
+        ours_before = internal_entries(entries.carried_internal)
+    if entries.carried_provider is not None:
+        theirs_before = provider_entries(entries.carried_provider)
     refuse_duplicate_ids(nw.concat([ours_before, ours]), "internal")
     refuse_duplicate_ids(nw.concat([theirs_before, theirs]), "provider")
     return Sides(ours, theirs, ours_before, theirs_before)

@@ -98,27 +98,29 @@ class Paired(Generic[FrameT]):
 
 
 def pair(step: Step, internal: FrameT, provider: FrameT) -> Paired[FrameT]:
-    """Link the entries that are alone under the key on both sides, in one full join."""
+    """Link the entries that are alone under the key on both sides.
+
+    A pair is wide, and most entries become one: they are copied once, by the inner join, and what
+    is left is found by the key alone.
+    """
     ours, theirs = computed(_marked(internal, step)), computed(_marked(provider, step))
-    both = ours.filter(nw.col("alone")).join(
-        theirs.filter(nw.col("alone")), on=list(step.key), how="full", suffix=THEIRS
-    )
-    both = computed(both)
-    no_ours, no_theirs = nw.col("entry_id").is_null(), nw.col("entry_id" + THEIRS).is_null()
-    columns = [*ENTRY, *(name + THEIRS for name in ENTRY)]
+    key = list(step.key)
+    alone = ours.filter(nw.col("alone")), theirs.filter(nw.col("alone"))
+    both = computed(alone[0].join(alone[1], on=key, how="inner", suffix=THEIRS))
+    paired = both.select(key)
     in_parts = (nw.col("entries") > 1) | (nw.col("entries" + THEIRS) > 1)
     rule = nw.when(in_parts).then(nw.lit("grouped")).otherwise(nw.lit(step.rule))
+    of_key = [nw.col(name).alias(name + THEIRS) for name in key]
+    columns = [*ENTRY, *(name + THEIRS for name in ENTRY)]
+    left = (
+        nw.concat([one.join(paired, on=key, how="anti"), side.filter(~nw.col("alone"))])
+        for one, side in zip(alone, (ours, theirs), strict=True)
+    )
+    internal_left, provider_left = (side.select(ENTRY) for side in left)
     return Paired(
-        pairs=both.filter(~no_ours, ~no_theirs).select(columns).with_columns(rule=rule),
-        internal_left=nw.concat(
-            [both.filter(no_theirs).select(ENTRY), ours.filter(~nw.col("alone")).select(ENTRY)]
-        ),
-        provider_left=nw.concat(
-            [
-                both.filter(no_ours).select(nw.col(name + THEIRS).alias(name) for name in ENTRY),
-                theirs.filter(~nw.col("alone")).select(ENTRY),
-            ]
-        ),
+        pairs=both.with_columns(*of_key, rule=rule).select(*columns, "rule"),
+        internal_left=internal_left,
+        provider_left=provider_left,
     )
 
 

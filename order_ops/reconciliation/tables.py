@@ -75,7 +75,6 @@ def matches(judged: Frame) -> Frame:
     later = nw.col("day") >= nw.col("day" + THEIRS)
     return (
         eager(judged.filter(agree, moved))
-        .sort("entry_id")
         .select(
             nw.concat_str("entry_id", "entry_id" + THEIRS, separator="~").alias("match_id"),
             nw.col("rule", "kind", "currency"),
@@ -87,6 +86,7 @@ def matches(judged: Frame) -> Frame:
             internal_id=nw.col("entry_id"),
             provider_id=nw.col("entry_id" + THEIRS),
         )
+        .sort("internal_id")
     )
 
 

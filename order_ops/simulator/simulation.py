@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from order_ops.providers.files.report import LINE_SCHEMA
-from order_ops.reconciliation.core import Day
+from order_ops.reconciliation.bank import BankSide
+from order_ops.reconciliation.core import Day, Entries
 from order_ops.reconciliation.incomplete import Gap
 from order_ops.reconciliation.rules import Rules
 from order_ops.simulator import contract, payouts
@@ -82,6 +83,11 @@ class Simulation:
     def rules(self) -> Rules:
         """What was agreed with the provider; without it neither fees nor rates are compared."""
         return contract.rules(self.dialect.boleto, pays_out=self.dialect.pays_out)
+
+    @property
+    def entries(self) -> Entries:
+        """What the day is reconciled from."""
+        return Entries(self.internal, self.provider, bank=BankSide(self.bank))
 
     @property
     def day(self) -> Day:

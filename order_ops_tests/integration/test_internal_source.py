@@ -56,7 +56,7 @@ def test_decimals_become_minor_units_exactly(
 ) -> None:
     _insert(charges, amount, currency, "2026-03-10T15:00:00Z")
     with transaction(charges.pool) as conn:
-        (row,) = internal_source.read(conn, _foreign(charges), DAY)
+        (row,) = internal_source.read(conn, _foreign(charges), DAY).to_dicts()
     assert (row["amount_minor"], row["provider_ref"], row["order_ref"]) == (minor, "pi_1", None)
     assert row["tenant_id"] == "shop"
 

@@ -36,6 +36,11 @@ ON CONFLICT DO NOTHING;
 -- Days of one account are reconciled one after another.
 SELECT pg_advisory_xact_lock(hashtextextended('recon:' || :account, 0));
 
+-- name: outlast_work$
+-- Between reading a day and writing it the session is idle, at millions of entries for minutes: it
+-- must not be ended then. A process that is gone ends it all the same.
+SELECT set_config('idle_in_transaction_session_timeout', '30min', true);
+
 -- name: note_snapshot!
 -- What the internal snapshot has taken in; news after it leaves the day due.
 INSERT INTO recon.day AS known (account, day, snapshot_generation) VALUES (:account, :day, 1)

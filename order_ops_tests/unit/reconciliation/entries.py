@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.core import Day, Entries, reconcile
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import Rules, load_rules, parse_rules
 
@@ -97,7 +97,10 @@ def rules_with(**values: Any) -> Rules:
 
 
 def run(ours_rows: Iterable[Row], theirs_rows: Iterable[Row], **options: Any) -> Reconciliation:
-    """Reconcile rows under the bundled rules of every provider."""
+    """Reconcile rows under the bundled rules of every provider.
+
+    Options are of the day, of the call, or else of `Entries`.
+    """
     rules: Rules = options.pop("rules", rules_with())
     day = Day(
         options.pop("day", TODAY),
@@ -106,7 +109,8 @@ def run(ours_rows: Iterable[Row], theirs_rows: Iterable[Row], **options: Any) ->
         rules=rules,
         incomplete=options.pop("incomplete", ()),
     )
-    return reconcile(day, internal(ours_rows), provider(theirs_rows), **options)
+    asked = {name: options.pop(name) for name in ("repeats", "decisions") if name in options}
+    return reconcile(day, Entries(internal(ours_rows), provider(theirs_rows), **options), **asked)
 
 
 def only_break(result: Reconciliation) -> Row:

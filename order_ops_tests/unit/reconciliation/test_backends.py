@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.core import Day, Entries, reconcile
 from order_ops.reconciliation.engines import Engine
 from order_ops.reconciliation.frames import internal_entries, provider_entries
 from order_ops.reconciliation.matching import match
@@ -42,8 +42,7 @@ def tables_of(result: Reconciliation) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("engine", ["pandas", "duckdb"])
 def test_every_engine_agrees_with_polars(engine: Engine) -> None:
-    ours, theirs = labelled_sides()
-    frames = {"internal": ours, "provider": theirs}
+    frames = Entries(*labelled_sides())
     expected = tables_of(reconcile_on("polars", DAY, frames))
     assert len(expected["breaks"]) == len(CASES)
     found = tables_of(reconcile_on(engine, DAY, frames))
@@ -53,8 +52,8 @@ def test_every_engine_agrees_with_polars(engine: Engine) -> None:
 
 def test_lazy_frames_come_to_the_same() -> None:
     frames = labelled_sides()
-    expected = tables_of(reconcile(DAY, *frames))
-    assert tables_of(reconcile(DAY, *(frame.lazy() for frame in frames))) == expected
+    expected = tables_of(reconcile(DAY, Entries(*frames)))
+    assert tables_of(reconcile(DAY, Entries(*(frame.lazy() for frame in frames)))) == expected
 
 
 def test_matching_stays_lazy() -> None:
@@ -68,6 +67,6 @@ def test_matching_stays_lazy() -> None:
 @pytest.mark.parametrize("matched", [True, False])
 def test_a_day_without_anything_near_is_no_matter(engine: Engine, *, matched: bool) -> None:
     lines = provider([theirs("t1", ref="pi")] if matched else [])
-    frames = {"internal": internal([ours("p1", ref="pi")]), "provider": lines}
+    frames = Entries(internal([ours("p1", ref="pi")]), lines)
     expected = tables_of(reconcile_on("polars", DAY, frames))
     assert tables_of(reconcile_on(engine, DAY, frames)) == expected

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.core import Day, Entries, reconcile
 from order_ops.reconciliation.frames import FrameError
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import Rules, load_rules
@@ -254,7 +254,7 @@ def test_the_id_of_a_break_outlives_its_class() -> None:
 
 def _reconciled(our_frame: Any, their_frame: Any) -> Reconciliation:
     day = Day(TODAY, account="acct", tenant="shop", rules=load_rules())
-    return reconcile(day, our_frame, their_frame)
+    return reconcile(day, Entries(our_frame, their_frame))
 
 
 def test_a_frame_that_breaks_the_contract_is_refused() -> None:

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from order_ops.reconciliation.calendars import BusinessDays
-from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.core import Day, Entries, reconcile
 from order_ops.reconciliation.incomplete import (
     File,
     Gap,
@@ -61,7 +61,9 @@ def test_numbers_left_out_are_told_from_the_day_that_shows_it() -> None:
 
 def test_a_day_that_lacks_something_has_no_verdict_and_a_break_that_says_what() -> None:
     day = Day(TODAY, account="acct", tenant="shop", rules=rules_with(), gaps=[GAP])
-    result = reconcile(day, internal([ours("o1", ref="pi")]), provider([theirs("t1", ref="pi")]))
+    result = reconcile(
+        day, Entries(internal([ours("o1", ref="pi")]), provider([theirs("t1", ref="pi")]))
+    )
     assert (result.verdict, result.matched, result.incomplete) == ("INCOMPLETE", 1, (GAP.told,))
     (found,) = result.breaks.iter_rows(named=True)
     assert (found["class"], found["status"], found["leg"]) == ("incomplete_input", "break", "input")
@@ -74,7 +76,7 @@ def test_a_day_that_lacks_something_has_no_verdict_and_a_break_that_says_what() 
 
 def test_the_first_break_is_what_is_missing_beside_those_of_money() -> None:
     day = Day(TODAY, account="acct", tenant="shop", rules=rules_with(), gaps=[GAP])
-    result = reconcile(day, internal([]), provider([theirs("t1", ref="pi")]))
+    result = reconcile(day, Entries(internal([]), provider([theirs("t1", ref="pi")])))
     assert result.breaks["class"].to_list() == ["incomplete_input", "missing_internal"]
     assert "at stake" in money_sentence(summarise(result)["breaks"])
 

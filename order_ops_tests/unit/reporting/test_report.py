@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from order_ops.reconciliation.bank import BankSide
-from order_ops.reconciliation.core import Day, reconcile
+from order_ops.reconciliation.core import Day, Entries, reconcile
 from order_ops.reconciliation.incomplete import Gap
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import load_rules
@@ -88,7 +88,7 @@ def test_a_payout_on_its_way_to_the_bank_is_on_the_page() -> None:
 def test_what_is_missing_is_said_without_an_amount() -> None:
     gap = Gap("provider file 2024-01-09", TODAY, "No provider file speaks of 2024-01-09.")
     day = Day(TODAY, account="acct", tenant="shop", rules=load_rules(), gaps=[gap])
-    text = _text(page_of(reconcile(day, internal([]), provider([]))))
+    text = _text(page_of(reconcile(day, Entries(internal([]), provider([])))))
     assert "Incomplete, no verdict: no amount is known in 1 case." in text
     assert "1 part of the input missing." in text
     assert "No provider file speaks of 2024-01-09. 2024-01-10" in text

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from order_ops.reconciliation.bank import BankSide
 from order_ops.reconciliation.classes import CLASSES
 from order_ops.reconciliation.core import reconcile
 from order_ops.reconciliation.result import Reconciliation
@@ -35,7 +34,7 @@ def _scored(made: Simulation) -> Score:
 
 
 def _result(made: Simulation) -> Reconciliation:
-    return reconcile(made.day, made.internal, made.provider, bank=BankSide(made.bank))
+    return reconcile(made.day, made.entries)
 
 
 def _hash(made: Simulation) -> str:

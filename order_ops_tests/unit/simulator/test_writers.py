@@ -1,5 +1,6 @@
 """Each writer is the inverse of its reader: what is read back is what was simulated."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,6 @@ from order_ops.providers.banks.registry import open_statement
 from order_ops.providers.banks.statement import StatementOptions
 from order_ops.providers.files.registry import open_report
 from order_ops.providers.files.report import LINE_SCHEMA
-from order_ops.reconciliation.bank import BankSide
 from order_ops.reconciliation.core import reconcile
 from order_ops.simulator.dialects import DIALECTS
 from order_ops.simulator.plan import Config
@@ -61,10 +61,9 @@ def test_files_are_reconciled_as_the_frames_are(provider: str, tmp_path: Path) -
     made = simulate(Config(500, seed=13, provider=provider, faults=0.1))
     written = write_folder(made, tmp_path)
     report = open_report(written.provider, **written.options)
-    bank = BankSide(made.bank)
     lines = with_days(report.lines, "UTC")
-    of_files = reconcile(made.day, read_internal(written.internal), lines, bank=bank)
-    of_frames = reconcile(made.day, made.internal, made.provider, bank=bank)
+    read = replace(made.entries, internal=read_internal(written.internal), provider=lines)
+    of_files, of_frames = reconcile(made.day, read), reconcile(made.day, made.entries)
     assert_frame_equal(of_files.breaks, of_frames.breaks)
     assert score(of_files, made.truth).precision == 1.0
 
