@@ -23,7 +23,7 @@ from benchmarks import harness, results
 from benchmarks.events import PER_ORDER, events
 from benchmarks.intake import KEY, QUEUE, celery_messages
 from benchmarks.servers import Fill, Queue, Servers, environment, libpq, servers
-from order_ops.jobs.consume import store_messages
+from order_ops.jobs.messages.consume import store_messages
 from order_ops.mapping import load_mapping
 from order_ops.messaging import topology
 from order_ops.messaging.codec import Codec

@@ -22,7 +22,7 @@ from order_ops.devstack import postgres
 from order_ops.devstack.services import prepare_dagster_home
 from order_ops.domain.jobs import LEASE_S, RENEWALS
 from order_ops.jobs.catalogue import EXPIRE_ORDERS
-from order_ops.jobs.runtime import perform
+from order_ops.jobs.running.runtime import perform
 from order_ops.settings import Settings
 from order_ops.store import executions
 from order_ops.store.engine import engine, transaction

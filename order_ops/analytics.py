@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from order_ops.jobs.reconciliation_days import AccountDay, parse_partition
+from order_ops.jobs.days.reconciliation_days import AccountDay, parse_partition
 from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 from order_ops.store.tables.analytics import PARTITIONED, STANDING
@@ -134,7 +134,7 @@ def _from_files(asset: str, wanted: _Wanted, root: str) -> "pd.DataFrame":
     import pyarrow as pa  # noqa: PLC0415 - half a second
     import pyarrow.dataset as ds  # noqa: PLC0415
 
-    from order_ops.jobs.parquet import filesystem  # noqa: PLC0415
+    from order_ops.jobs.days.parquet import filesystem  # noqa: PLC0415
 
     files, base = filesystem(root)
     by = ds.partitioning(pa.schema([("account", pa.string()), ("day", pa.date32())]), flavor="hive")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from order_ops.jobs.apply_events import apply_due_events
-from order_ops.jobs.apply_lanes import worker as make_worker
+from order_ops.jobs.orders.apply_events import apply_due_events
+from order_ops.jobs.orders.apply_lanes import worker as make_worker
 from order_ops.settings import get_settings
 from order_ops.store.engine import transaction
 

@@ -12,11 +12,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from order_ops.jobs import parquet
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.reconcile import read_provider, reconcile_day, snapshot_internal
-from order_ops.jobs.reconciliation_days import AccountDay
-from order_ops.jobs.report import write_report
+from order_ops.jobs.days import parquet
+from order_ops.jobs.days.reconcile import read_provider, reconcile_day, snapshot_internal
+from order_ops.jobs.days.reconciliation_days import AccountDay
+from order_ops.jobs.days.report import write_report
+from order_ops.jobs.files.ingest import ingest
 from order_ops.mapping import load_mapping
 from order_ops.reconciliation.rules import load_rules
 from order_ops.settings import Settings

@@ -51,12 +51,12 @@ def list_alerts(
     json_file: JsonFile = None,
 ) -> None:
     """Show open alerts, newest first."""
-    from order_ops.jobs import alerts  # noqa: PLC0415
+    from order_ops.jobs.alerts import handling  # noqa: PLC0415
 
     with explained():
         check_writable(json_file)
         wanted: Any = None if severity is None else severity.value
-        found = alerts.find(pool(), severity=wanted, keys=keys, ended=every, limit=limit + 1)
+        found = handling.find(pool(), severity=wanted, keys=keys, ended=every, limit=limit + 1)
     if json_file is not None:
         write_json(json_file, [alert._asdict() for alert in found[:limit]])
         return
@@ -68,11 +68,11 @@ def list_alerts(
 @app.command()
 def show(alert: AlertId, json_file: JsonFile = None) -> None:
     """Show an alert whole: where it was told, and what was done about it."""
-    from order_ops.jobs import alerts  # noqa: PLC0415
+    from order_ops.jobs.alerts import handling  # noqa: PLC0415
 
     with explained():
         check_writable(json_file)
-        story = alerts.story(pool(), alert)
+        story = handling.story(pool(), alert)
     if json_file is not None:
         write_json(json_file, as_json(story))
     else:
@@ -82,32 +82,32 @@ def show(alert: AlertId, json_file: JsonFile = None) -> None:
 @app.command()
 def ack(alert: AlertId, *, reason: Reason = "", by: By = "") -> None:
     """Say that you are at it: nobody is rung about it any more."""
-    from order_ops.jobs import alerts  # noqa: PLC0415
+    from order_ops.jobs.alerts import handling  # noqa: PLC0415
 
     with explained():
         who = actor(by, reason)
-        done = alerts.acknowledge(pool(), alert, who)
+        done = handling.acknowledge(pool(), alert, who)
     _say(f"Alert {alert} is acknowledged by {who.name}: {done.title}")
 
 
 @app.command()
 def snooze(alert: AlertId, *, span: For, reason: Reason = "", by: By = "") -> None:
     """Ring nobody for a while; it is told again after that, if it is still open."""
-    from order_ops.jobs import alerts  # noqa: PLC0415
+    from order_ops.jobs.alerts import handling  # noqa: PLC0415
 
     with explained():
         who = actor(by, reason)
-        until = alerts.snooze(pool(), alert, duration("--for", span), who)
+        until = handling.snooze(pool(), alert, duration("--for", span), who)
     _say(f"Alert {alert} is snoozed until {until.isoformat(timespec='seconds')}.")
 
 
 @app.command()
 def resolve(alert: AlertId, *, reason: Reason = "", by: By = "") -> None:
     """End an alert; if its fact is seen again, that is a new one."""
-    from order_ops.jobs import alerts  # noqa: PLC0415
+    from order_ops.jobs.alerts import handling  # noqa: PLC0415
 
     with explained():
-        done = alerts.resolve(pool(), alert, actor(by, reason))
+        done = handling.resolve(pool(), alert, actor(by, reason))
     _say(f"Alert {alert} is resolved: {done.title}")
 
 

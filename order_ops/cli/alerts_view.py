@@ -12,7 +12,7 @@ from order_ops.cli.base import plain
 from order_ops.cli.dlq_view import money
 
 if TYPE_CHECKING:
-    from order_ops.jobs.alerts import Story
+    from order_ops.jobs.alerts.handling import Story
 
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": ""}
 

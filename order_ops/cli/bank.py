@@ -37,7 +37,7 @@ def upload(
     corrects: Corrects = None,
 ) -> None:
     """Store a file of a bank; the days it has lines of are then reconciled."""
-    from order_ops.jobs.bank_statements import upload as run  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.files.bank_statements import upload as run  # noqa: PLC0415 - dataframes
 
     with explained():
         settings = get_settings()
@@ -77,7 +77,7 @@ def preview(
 
 
 def _read(file: Path, account: str | None, format_: str | None, texts: list[str]) -> "BankFile":
-    from order_ops.jobs.bank_statements import bank_of, options_of, read_statement  # noqa: PLC0415
+    from order_ops.jobs.files.bank_statements import bank_of, options_of, read_statement  # noqa: PLC0415
     from order_ops.providers.banks.registry import open_statement  # noqa: PLC0415
 
     if (account is None) == (format_ is None):

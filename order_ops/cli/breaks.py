@@ -32,7 +32,7 @@ from order_ops.domain.break_acts import Act
 from order_ops.settings import SettingsError, get_settings
 
 if TYPE_CHECKING:
-    from order_ops.jobs.desk import Acted, Deed, Desk
+    from order_ops.jobs.breaks.desk import Acted, Deed, Desk
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,11 +49,11 @@ Limit = Annotated[int, typer.Option(min=1, max=_MOST)]
 @filtered
 def list_breaks(*, filters: Filters, limit: Limit = _LIMIT, json_file: JsonFile = None) -> None:
     """Show standing breaks, the most money first."""
-    from order_ops.jobs import breaks  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import standing  # noqa: PLC0415 - dataframes
 
     with explained():
         check_writable(json_file)
-        found = breaks.find(pool(), breaks.Selection(**filters), limit + 1)
+        found = standing.find(pool(), standing.Selection(**filters), limit + 1)
     if json_file is not None:
         write_json(json_file, [row_as_json(one) for one in found[:limit]])
         return
@@ -65,11 +65,11 @@ def list_breaks(*, filters: Filters, limit: Limit = _LIMIT, json_file: JsonFile 
 @app.command()
 def show(break_id: BreakId, json_file: JsonFile = None) -> None:
     """Show all there is to know about a break: entries, days, what people did."""
-    from order_ops.jobs import breaks  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import standing  # noqa: PLC0415 - dataframes
 
     with explained():
         check_writable(json_file)
-        story = breaks.story(pool(), break_id)
+        story = standing.story(pool(), break_id)
     if json_file is not None:
         write_json(json_file, as_json(story))
     else:
@@ -79,10 +79,10 @@ def show(break_id: BreakId, json_file: JsonFile = None) -> None:
 @app.command()
 def explain(break_id: BreakId) -> None:
     """Say in one paragraph what it is, why, and what to do next."""
-    from order_ops.jobs import breaks  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import standing  # noqa: PLC0415 - dataframes
 
     with explained():
-        story = breaks.story(pool(), break_id)
+        story = standing.story(pool(), break_id)
         told = explanation(story)
     _say(told)
 
@@ -96,7 +96,7 @@ def assign(
     dry_run: DryRun = False, reason: Reason = "", by: By = "",
 ) -> None:  # fmt: skip
     """Say who sees to a break, and until when."""
-    from order_ops.jobs.desk import Deed  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks.desk import Deed  # noqa: PLC0415 - dataframes
 
     deeds = [Deed("assign", reason, assignee=to)]
     if due is not None:
@@ -164,11 +164,11 @@ def proposals(
     limit: Limit = _LIMIT, json_file: JsonFile = None,
 ) -> None:  # fmt: skip
     """Show matches that are proposed: nothing knows of them until a person accepts one."""
-    from order_ops.jobs import breaks  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import standing  # noqa: PLC0415 - dataframes
 
     with explained():
         check_writable(json_file)
-        found = breaks.proposals(pool(), account, limit)
+        found = standing.proposals(pool(), account, limit)
     if json_file is not None:
         write_json(json_file, [one._asdict() for one in found])
     else:
@@ -180,7 +180,7 @@ def accept_match(
     proposal: ProposalId, *, dry_run: DryRun = False, reason: Reason = "", by: By = ""
 ) -> None:
     """Accept a proposed match: the next run of the day links its entries."""
-    from order_ops.jobs import match_acts  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import match_acts  # noqa: PLC0415 - dataframes
 
     with explained():
         desk = _desk(by, reason, dry_run=dry_run)
@@ -194,12 +194,12 @@ def export_sheet(
     file: Annotated[Path, typer.Argument(help="The sheet, .csv.")], *, filters: Filters
 ) -> None:
     """Write breaks as a sheet with empty columns for decisions."""
-    from order_ops.jobs import break_sheets, breaks  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import break_sheets, standing  # noqa: PLC0415 - dataframes
 
     with explained():
         if file.suffix != ".csv":
             raise SettingsError(f"{file}: sheets are .csv, which every spreadsheet opens")
-        count = break_sheets.export(pool(), breaks.Selection(**filters), file)
+        count = break_sheets.export(pool(), standing.Selection(**filters), file)
     _say(f"{count} breaks in {file}: fill in decision, reason, assign_to, due_date.")
 
 
@@ -209,7 +209,7 @@ def import_sheet(
     *, dry_run: DryRun = False, by: By = "",
 ) -> None:  # fmt: skip
     """Do what a sheet says: all of it, or nothing when a row is wrong."""
-    from order_ops.jobs import break_sheets  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import break_sheets  # noqa: PLC0415 - dataframes
 
     with explained():
         done = break_sheets.take(_desk(by, "a sheet", dry_run=dry_run), file, dry_run=dry_run)
@@ -221,7 +221,7 @@ def import_sheet(
 def _decide(
     break_id: str, act: Act, reason: str, by: str, *, dry_run: bool, needs_reason: bool = True
 ) -> None:
-    from order_ops.jobs.desk import Deed  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks.desk import Deed  # noqa: PLC0415 - dataframes
 
     _do(break_id, [Deed(act, reason.strip())], by, dry_run=dry_run, needs_reason=needs_reason)
 
@@ -229,8 +229,8 @@ def _decide(
 def _do(
     break_id: str, deeds: "list[Deed]", by: str, *, dry_run: bool, needs_reason: bool = False
 ) -> None:
-    from order_ops.jobs import break_acts  # noqa: PLC0415 - dataframes
-    from order_ops.jobs import desk as desks  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import break_acts  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks import desk as desks  # noqa: PLC0415 - dataframes
 
     with explained():
         desk = _desk(by, deeds[0].reason or ("" if needs_reason else "-"), dry_run=dry_run)
@@ -241,7 +241,7 @@ def _do(
 
 def _desk(by: str, reason: str, *, dry_run: bool) -> "Desk":
     """Who acts, and what they may do."""
-    from order_ops.jobs.desk import Desk  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks.desk import Desk  # noqa: PLC0415 - dataframes
     from order_ops.mapping import load_mapping  # noqa: PLC0415
     from order_ops.mapping.roles import load_roles  # noqa: PLC0415
 

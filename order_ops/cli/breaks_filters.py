@@ -13,7 +13,7 @@ from order_ops.domain.break_acts import STATES
 from order_ops.settings import SettingsError
 
 Filters = dict[str, Any]
-"""What a person chose by, as `jobs.breaks.Selection` names it; None: not by that."""
+"""What a person chose by, as `jobs.breaks.standing.Selection` names it; None: not by that."""
 
 StateOption = StrEnum("StateOption", {name.upper(): name for name in STATES})  # type: ignore[misc]
 

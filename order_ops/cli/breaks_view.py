@@ -12,7 +12,7 @@ from order_ops.cli.base import plain
 from order_ops.cli.dlq_view import money
 
 if TYPE_CHECKING:
-    from order_ops.jobs.breaks import Story
+    from order_ops.jobs.breaks.standing import Story
 
 _ID = 12
 _RIGHT = {"at stake", "days", "ours", "theirs"}
@@ -168,7 +168,7 @@ def explanation(story: "Story") -> str:
 
 def as_json(story: "Story") -> dict[str, Any]:
     """A break whole, for programs."""
-    from order_ops.jobs.breaks import facts_key  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.breaks.standing import facts_key  # noqa: PLC0415 - dataframes
 
     lists = {
         name: [row._asdict() for row in getattr(story, name)]

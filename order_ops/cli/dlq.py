@@ -25,7 +25,7 @@ from order_ops.cli.dlq_view import as_json, groups_table, letters_table, tell_st
 from order_ops.settings import SettingsError, get_settings
 
 if TYPE_CHECKING:
-    from order_ops.jobs.dead_letters import Acted
+    from order_ops.jobs.letters.dead_letters import Acted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,7 +62,7 @@ def list_letters(
     json_file: JsonFile = None,
 ) -> None:
     """Show dead letters, oldest first."""
-    from order_ops.jobs import letter_sets  # noqa: PLC0415
+    from order_ops.jobs.letters import letter_sets  # noqa: PLC0415
 
     with explained():
         check_writable(json_file)
@@ -86,7 +86,7 @@ def list_letters(
 @app.command()
 def groups(json_file: JsonFile = None) -> None:
     """Show open dead letters by cause, with the money at stake."""
-    from order_ops.jobs import letter_sets  # noqa: PLC0415
+    from order_ops.jobs.letters import letter_sets  # noqa: PLC0415
 
     with explained():
         check_writable(json_file)
@@ -107,7 +107,7 @@ def show(
     json_file: JsonFile = None,
 ) -> None:
     """Show all there is to know about a dead letter, readable whatever its body is."""
-    from order_ops.jobs import letter_sets  # noqa: PLC0415
+    from order_ops.jobs.letters import letter_sets  # noqa: PLC0415
 
     with explained():
         if body and json_file is not None:
@@ -139,9 +139,9 @@ def replay(
     by: By = "",
 ) -> None:
     """Apply events again, launch runs again; once, however often it is asked for."""
-    from order_ops.jobs import replays  # noqa: PLC0415
-    from order_ops.jobs.apply_lanes import worker  # noqa: PLC0415
-    from order_ops.jobs.provider_clients import ProviderClients  # noqa: PLC0415
+    from order_ops.jobs.letters import replays  # noqa: PLC0415
+    from order_ops.jobs.orders.apply_lanes import worker  # noqa: PLC0415
+    from order_ops.jobs.orders.provider_clients import ProviderClients  # noqa: PLC0415
 
     with explained():
         who = actor(by, reason, dry_run=dry_run)
@@ -165,7 +165,7 @@ def discard(
     by: By = "",
 ) -> None:
     """Give dead letters up, with a reason; they are kept, and never applied."""
-    from order_ops.jobs import dead_letters  # noqa: PLC0415
+    from order_ops.jobs.letters import dead_letters  # noqa: PLC0415
 
     with explained():
         who = actor(by, reason, dry_run=dry_run)
@@ -189,8 +189,8 @@ def edit(
     by: By = "",
 ) -> None:
     """Put another body in the place of the one that is replayed; the first is kept."""
-    from order_ops.jobs import dead_letters, letter_sets  # noqa: PLC0415
-    from order_ops.jobs.apply_lanes import worker  # noqa: PLC0415
+    from order_ops.jobs.letters import dead_letters, letter_sets  # noqa: PLC0415
+    from order_ops.jobs.orders.apply_lanes import worker  # noqa: PLC0415
 
     with explained():
         who = actor(by, reason, dry_run=dry_run)
@@ -204,7 +204,7 @@ def _chosen(
     ids: list[int] | None, filters: Filters, expect: str | None, *, dry_run: bool
 ) -> list[int]:
     """The ids of the letters that are chosen; a dry run names their set."""
-    from order_ops.jobs.letter_sets import Selection, chosen, counted, set_name  # noqa: PLC0415
+    from order_ops.jobs.letters.letter_sets import Selection, chosen, counted, set_name  # noqa: PLC0415
 
     wanted = Selection(ids=tuple(ids) if ids else None, **filters)
     letters = chosen(pool(), wanted, expect, looking=dry_run)

@@ -22,7 +22,7 @@ class Origin(StrEnum):
 _DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 Filters = dict[str, Any]
-"""What a person chose by, as `jobs.letter_sets.Selection` names it; None: not by that."""
+"""What a person chose by, as `jobs.letters.letter_sets.Selection` names it; None: not by that."""
 
 _OPTIONS: dict[str, tuple[str, Any]] = {
     "group": (

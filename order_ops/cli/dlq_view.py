@@ -13,7 +13,7 @@ from rich.text import Text
 from order_ops.cli.base import plain
 
 if TYPE_CHECKING:
-    from order_ops.jobs.letter_sets import Story
+    from order_ops.jobs.letters.letter_sets import Story
 
 _HEX_SHOWN = 512
 _ROW = 16

@@ -20,7 +20,7 @@ def doctor(
     json_file: JsonFile = None,
 ) -> None:
     """Check broker, bindings, mapping, database and Dagster, and change nothing."""
-    from order_ops.jobs import doctor as audit  # noqa: PLC0415
+    from order_ops.jobs.upkeep import doctor as audit  # noqa: PLC0415
     from order_ops.orchestration.doctor import dagster_findings  # noqa: PLC0415
 
     with explained():

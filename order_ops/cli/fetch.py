@@ -22,7 +22,7 @@ from order_ops.mapping import Account, load_mapping
 from order_ops.settings import get_settings
 
 if TYPE_CHECKING:
-    from order_ops.jobs.fetched_days import Fetched
+    from order_ops.jobs.files.fetched_days import Fetched
 
 _DAY = ["%Y-%m-%d"]
 
@@ -34,7 +34,7 @@ def fetch(
     json_file: JsonFile = None,
 ) -> None:
     """Fetch days from the provider's API, and store them as a file each; a cut one goes on."""
-    from order_ops.jobs.fetched_days import days_between  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.files.fetched_days import days_between  # noqa: PLC0415 - dataframes
 
     with explained():
         check_writable(json_file)
@@ -57,7 +57,7 @@ def _as_json(one: "Fetched") -> dict[str, Any]:
 
 def _patiently(account: Account, day: date) -> "Fetched":
     """Fetch a day, again for as long as what is in the way may pass."""
-    from order_ops.jobs.fetched_days import fetch_days  # noqa: PLC0415
+    from order_ops.jobs.files.fetched_days import fetch_days  # noqa: PLC0415
 
     for attempt in stamina.retry_context(
         on=lambda error: classify(error) in RETRIED,

@@ -25,7 +25,7 @@ def ingest(
     ] = None,
 ) -> None:
     """Store a provider file; the days it has lines of are then reconciled."""
-    from order_ops.jobs.ingest import ingest as run  # noqa: PLC0415
+    from order_ops.jobs.files.ingest import ingest as run  # noqa: PLC0415
 
     days = [day for said in covers or [] for day in _days(said)]
     with explained():

@@ -39,7 +39,7 @@ def begin(
     by: By = "",
 ) -> None:
     """Begin a window, or say `list` or `end`."""
-    from order_ops.jobs import alerts  # noqa: PLC0415
+    from order_ops.jobs.alerts import handling  # noqa: PLC0415
 
     if context.invoked_subcommand is not None:
         return
@@ -51,7 +51,7 @@ def begin(
                 "--keys: say which alerts, by the beginning of their keys, such as dead_letter:"
             )
         who = actor(by, reason)
-        window = alerts.begin_maintenance(pool(), keys.strip(), duration("--for", span), who)
+        window = handling.begin_maintenance(pool(), keys.strip(), duration("--for", span), who)
     until = window.until_at.isoformat(timespec="seconds")
     told = f"Maintenance {window.id}: alerts of {keys.strip()} are held until {until}."
     console.print(plain(told), soft_wrap=True)
@@ -60,11 +60,11 @@ def begin(
 @app.command("list")
 def list_windows(json_file: JsonFile = None) -> None:
     """Show the windows that are not over."""
-    from order_ops.jobs import alerts  # noqa: PLC0415
+    from order_ops.jobs.alerts import handling  # noqa: PLC0415
 
     with explained():
         check_writable(json_file)
-        found = alerts.maintenance(pool())
+        found = handling.maintenance(pool())
     if json_file is not None:
         write_json(json_file, [window._asdict() for window in found])
         return
@@ -79,8 +79,8 @@ def end(
     by: By = "",
 ) -> None:
     """End a window now: what it held and is still open is told."""
-    from order_ops.jobs import alerts  # noqa: PLC0415
+    from order_ops.jobs.alerts import handling  # noqa: PLC0415
 
     with explained():
-        done = alerts.end_maintenance(pool(), window, actor(by, reason))
+        done = handling.end_maintenance(pool(), window, actor(by, reason))
     console.print(plain(f"Maintenance {window} of {done.prefix} is over."), soft_wrap=True)

@@ -22,7 +22,7 @@ from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 
 if TYPE_CHECKING:
-    from order_ops.jobs.message_ledger import Balance
+    from order_ops.jobs.messages.message_ledger import Balance
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +39,7 @@ def ledger(
     json_file: JsonFile = None,
 ) -> None:
     """Bring the ledger up to date and show it by the hour; exit 1 when something is missing."""
-    from order_ops.jobs import message_ledger  # noqa: PLC0415
+    from order_ops.jobs.messages import message_ledger  # noqa: PLC0415
 
     with explained():
         check_writable(json_file)
@@ -57,7 +57,7 @@ def ledger(
 @app.command()
 def gaps(json_file: JsonFile = None) -> None:
     """Show the numbers of producers that have not come, also those of the last minutes."""
-    from order_ops.jobs import message_ledger  # noqa: PLC0415
+    from order_ops.jobs.messages import message_ledger  # noqa: PLC0415
 
     with explained():
         check_writable(json_file)
@@ -87,7 +87,7 @@ def accept(
     by: By = "",
 ) -> None:
     """Say that numbers will never come, and why: their gap ends, the audit keeps it."""
-    from order_ops.jobs import message_ledger  # noqa: PLC0415
+    from order_ops.jobs.messages import message_ledger  # noqa: PLC0415
 
     with explained():
         who = actor(by, reason)
@@ -115,6 +115,6 @@ def _source() -> str:
 
 def _refreshed() -> "Balance":
     """The ledger as it is now: nobody decides on what it was when somebody last looked."""
-    from order_ops.jobs import message_ledger  # noqa: PLC0415
+    from order_ops.jobs.messages import message_ledger  # noqa: PLC0415
 
     return message_ledger.refresh(pool(), _source(), get_settings().gap_grace_s)

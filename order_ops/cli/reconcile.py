@@ -49,7 +49,7 @@ def reconcile(
 
     Stored days are reconciled by reconcile_payments_job; rehearse tells what that would change.
     """
-    from order_ops.jobs.reconcile_files import reconcile_files  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.days.reconcile_files import reconcile_files  # noqa: PLC0415 - dataframes
     from order_ops.reconciliation.rules import load_rules  # noqa: PLC0415
 
     with explained():

@@ -11,7 +11,7 @@ from order_ops.mapping import load_mapping
 from order_ops.settings import SettingsError, get_settings
 
 if TYPE_CHECKING:
-    from order_ops.jobs.reconcile import DayResult
+    from order_ops.jobs.days.reconcile import DayResult
 
 _SHOWN = 40
 """Rows of a difference on a terminal; --json has all of them."""
@@ -40,8 +40,8 @@ def _rehearsed(account: str, day: date) -> "DayResult":
         SettingsError: the day is not over, or before the account's first.
         MappingError: no such account.
     """
-    from order_ops.jobs.reconcile import reconcile_day  # noqa: PLC0415 - dataframes
-    from order_ops.jobs.reconciliation_days import AccountDay  # noqa: PLC0415
+    from order_ops.jobs.days.reconcile import reconcile_day  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.days.reconciliation_days import AccountDay  # noqa: PLC0415
     from order_ops.reconciliation.rules import load_rules  # noqa: PLC0415
 
     settings = get_settings()

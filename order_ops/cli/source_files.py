@@ -22,7 +22,7 @@ from order_ops.mapping import load_mapping
 from order_ops.settings import get_settings
 
 if TYPE_CHECKING:
-    from order_ops.jobs.source_files import Ingested
+    from order_ops.jobs.files.source_files import Ingested
 
 Corrects = Annotated[
     list[int] | None,
@@ -48,7 +48,7 @@ def listing(
     account: Annotated[str, typer.Option(help="Whose files.")], json_file: JsonFile = None
 ) -> None:
     """List the files that are stored, and what they correct."""
-    from order_ops.jobs.source_files import listed  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.files.source_files import listed  # noqa: PLC0415 - dataframes
 
     with explained():
         check_writable(json_file)
@@ -79,7 +79,7 @@ def withdraw(
     json_file: JsonFile = None,
 ) -> None:
     """Take a file back with what it caused; what other files tell as well stays."""
-    from order_ops.jobs.source_files import withdraw as run  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.files.source_files import withdraw as run  # noqa: PLC0415 - dataframes
 
     with explained():
         check_writable(json_file)

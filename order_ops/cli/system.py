@@ -63,7 +63,7 @@ def migrate() -> None:
 
 def consume() -> None:
     """Take messages from the broker into the inbox, until stopped."""
-    from order_ops.jobs.consume import make_consumer  # noqa: PLC0415
+    from order_ops.jobs.messages.consume import make_consumer  # noqa: PLC0415
 
     with explained():
         consumer = make_consumer(get_settings())
@@ -72,7 +72,7 @@ def consume() -> None:
 
 def relay() -> None:
     """Publish the outbox to the broker, until stopped."""
-    from order_ops.jobs.relay import Relay  # noqa: PLC0415
+    from order_ops.jobs.messages.relay import Relay  # noqa: PLC0415
 
     with explained():
         settings = get_settings()
@@ -90,7 +90,7 @@ def watch() -> None:
     Metrics are at ORDER_OPS_METRICS_ADDRESS and ORDER_OPS_METRICS_PORT, path /metrics.
     """
     from order_ops.jobs.catalogue import expected_beats  # noqa: PLC0415
-    from order_ops.jobs.watch import Watcher  # noqa: PLC0415
+    from order_ops.jobs.upkeep.watch import Watcher  # noqa: PLC0415
     from order_ops.orchestration.run_storage import StoredRuns  # noqa: PLC0415
 
     with explained():
@@ -113,7 +113,7 @@ def _run_process(name: str, run: Callable[[], None], stop: Callable[[], None]) -
 
     One that ends in order is not missed, but where the watcher expects it to be back.
     """
-    from order_ops.jobs.process_alerts import tell_death, tell_start  # noqa: PLC0415
+    from order_ops.jobs.alerts.process_alerts import tell_death, tell_start  # noqa: PLC0415
     from order_ops.store import beats  # noqa: PLC0415
     from order_ops.telemetry import crash, logs  # noqa: PLC0415
 

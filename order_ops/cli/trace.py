@@ -33,7 +33,7 @@ def trace(
     json_file: JsonFile = None,
 ) -> None:
     """Show what hangs together with an id, in time order: from the message to the log lines."""
-    from order_ops.jobs.trace import trace as find  # noqa: PLC0415
+    from order_ops.jobs.traces.trace import trace as find  # noqa: PLC0415
 
     with explained():
         check_writable(json_file)

@@ -12,7 +12,7 @@ from order_ops.cli.base import plain
 from order_ops.cli.dlq_view import money
 
 if TYPE_CHECKING:
-    from order_ops.jobs.trace import Trace
+    from order_ops.jobs.traces.trace import Trace
     from order_ops.telemetry.log_lines import Line
 
 Row = dict[str, Any]

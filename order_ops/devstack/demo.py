@@ -168,7 +168,7 @@ def _publish_and_consume(
     sent: Sequence[Message], view: View, settings: Settings, amqp_url: str
 ) -> int:
     """Through the broker: published with confirms, taken in by a real consumer."""
-    from order_ops.jobs.consume import make_consumer  # noqa: PLC0415 - settings are set by now
+    from order_ops.jobs.messages.consume import make_consumer  # noqa: PLC0415 - settings are set by now
 
     topology.ensure(amqp_url, load_mapping(settings.mapping).events)
     consumer = make_consumer(settings)
@@ -208,7 +208,7 @@ def _publish(sent: Sequence[Message], view: View, amqp_url: str) -> int:
 
 def _stage_directly(sent: Sequence[Message], view: View) -> None:
     """Without a broker: the same messages, through the consumer's own store."""
-    from order_ops.jobs.consume import store_messages  # noqa: PLC0415
+    from order_ops.jobs.messages.consume import store_messages  # noqa: PLC0415
     from order_ops.store.engine import engine  # noqa: PLC0415
 
     settings = get_settings()
@@ -220,7 +220,7 @@ def _stage_directly(sent: Sequence[Message], view: View) -> None:
 
 def _relay(view: View, amqp_url: str) -> None:
     """The outbox, until the broker has confirmed all of it."""
-    from order_ops.jobs.relay import publish_batch  # noqa: PLC0415
+    from order_ops.jobs.messages.relay import publish_batch  # noqa: PLC0415
     from order_ops.store.engine import engine  # noqa: PLC0415
 
     publisher = Publisher(amqp_url)
@@ -233,7 +233,7 @@ def _relay(view: View, amqp_url: str) -> None:
 
 
 def _ingest(day: ShopDay, view: View, home: Path) -> None:
-    from order_ops.jobs.ingest import ingest  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.files.ingest import ingest  # noqa: PLC0415 - dataframes
     from order_ops.store.engine import engine  # noqa: PLC0415
 
     settings = get_settings()

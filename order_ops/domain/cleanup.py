@@ -1,7 +1,7 @@
 """What is done about a reservation past its expiry, given what the provider says.
 
 Pure decisions over the provider's answers; asking and acting is
-`order_ops.jobs.expire_orders`. The rule: unpaid and seen to be unpayable ->
+`order_ops.jobs.orders.expire_orders`. The rule: unpaid and seen to be unpayable ->
 expire; paid in full -> confirm; anything else -> leave, never on a guess.
 """
 

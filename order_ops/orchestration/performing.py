@@ -14,8 +14,8 @@ import dagster as dg
 
 from order_ops.domain.jobs import Job
 from order_ops.domain.redaction import redacted
-from order_ops.jobs.keeper import Clock
-from order_ops.jobs.runtime import Running, WorkFailed, perform
+from order_ops.jobs.running.keeper import Clock
+from order_ops.jobs.running.runtime import Running, WorkFailed, perform
 from order_ops.orchestration import own_process
 from order_ops.orchestration.resources import OrderOps
 from order_ops.store.executions import Asked, LeaseLost, Skipped

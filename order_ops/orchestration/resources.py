@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from sqlalchemy import Engine
 
-from order_ops.jobs.apply_lanes import Worker, worker
-from order_ops.jobs.expiry_acts import Expirer
-from order_ops.jobs.provider_clients import ProviderClients
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.orders.apply_lanes import Worker, worker
+from order_ops.jobs.orders.expiry_acts import Expirer
+from order_ops.jobs.orders.provider_clients import ProviderClients
+from order_ops.jobs.running.runtime import Running
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.settings import Settings, get_settings
 from order_ops.store.engine import engine

@@ -8,8 +8,8 @@ import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorState, TickStatus
 
 from order_ops.jobs.catalogue import HANDLE_RUN_FAILURE, expected_beats
-from order_ops.jobs.purge_runs import StoredRun
-from order_ops.jobs.sweep import StartedRun
+from order_ops.jobs.running.sweep import StartedRun
+from order_ops.jobs.upkeep.purge_runs import StoredRun
 from order_ops.orchestration.job_tags import job_of
 
 _PAGE = 500

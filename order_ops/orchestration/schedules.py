@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from order_ops.domain.jobs import Job, period_s
-from order_ops.jobs import (
-    catalogue,
-    expire_orders,
-    fetched_days,
-    message_ledger,
-    reconciliation_days,
-)
+from order_ops.jobs import catalogue
+from order_ops.jobs.days import reconciliation_days
+from order_ops.jobs.files import fetched_days
+from order_ops.jobs.messages import message_ledger
+from order_ops.jobs.orders import expire_orders
 from order_ops.orchestration.performing import REQUEST
 from order_ops.orchestration.resources import OrderOps
 from order_ops.orchestration.under_way import under_way

@@ -12,8 +12,6 @@ from typing import Any
 
 import dagster as dg
 
-from order_ops.jobs import again, reconciliation_days, run_failures, run_replays, watched_files
-from order_ops.jobs.apply_events import has_due
 from order_ops.jobs.catalogue import (
     APPLY_ORDER_EVENTS,
     BY_NAME,
@@ -21,7 +19,12 @@ from order_ops.jobs.catalogue import (
     SENSORS,
     TAKE_IN_FILES,
 )
-from order_ops.jobs.run_failures import LOOK_BACK, REPLAY_OF
+from order_ops.jobs.days import reconciliation_days
+from order_ops.jobs.files import watched_files
+from order_ops.jobs.letters import run_replays
+from order_ops.jobs.orders.apply_events import has_due
+from order_ops.jobs.running import again, run_failures
+from order_ops.jobs.running.run_failures import LOOK_BACK, REPLAY_OF
 from order_ops.orchestration.jobs import (
     ALL,
     apply_order_events_job,

@@ -1,7 +1,7 @@
 """What is in a folder that is watched: a path or an fsspec address, with wildcards or without.
 
 Nothing is ever moved, written or deleted there. What was seen before, and what is done about a
-file, belongs in `jobs.watched_files`.
+file, belongs in `jobs.files.watched_files`.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Alerts: rows written in the transaction of the fact they speak of, and ended with it.
 
 One open alert per dedupe key, so that a burst of one cause wakes a person once;
-how often it was seen is counted. Telling them is `order_ops.jobs.alert_delivery`,
-what people do about them `order_ops.jobs.alerts`.
+how often it was seen is counted. Telling them is `order_ops.jobs.alerts.alert_delivery`,
+what people do about them `order_ops.jobs.alerts.handling`.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ asked for by a request (a tick, a person's run, a day's news): one request is do
 once, and one execution of a piece of work is in hand at a time, by the database's
 clock. Its fence goes up with whoever takes it over, and `hold` in a transaction
 keeps it until that has ended. What its worker has left is `lost_work`; runs, retries and
-timeouts are `order_ops.jobs.runtime`.
+timeouts are `order_ops.jobs.running.runtime`.
 """
 
 from dataclasses import dataclass, field

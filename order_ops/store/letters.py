@@ -3,7 +3,7 @@
 A dead letter always comes with its alert; one open alert per fingerprint, so
 that a burst of one cause wakes a person once, and it ends with the last letter
 of that cause. Amounts are minor units. What people do with dead letters is
-`order_ops.jobs.dead_letters`.
+`order_ops.jobs.letters.dead_letters`.
 """
 
 from collections.abc import Sequence

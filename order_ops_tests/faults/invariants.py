@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row
 
-from order_ops.jobs import message_ledger
+from order_ops.jobs.messages import message_ledger
 from order_ops.settings import Settings
 from order_ops.store.engine import engine
 from order_ops_tests.faults.workload import Workload

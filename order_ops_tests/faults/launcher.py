@@ -15,13 +15,15 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from order_ops.domain.failures import RetryPolicy
-from order_ops.jobs import apply_events, apply_lanes, consume, keeper, lane_events
-from order_ops.jobs.apply_events import apply_while_due
-from order_ops.jobs.apply_lanes import worker as make_worker
 from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS as JOB
-from order_ops.jobs.keeper import Clock
-from order_ops.jobs.runtime import Running, perform
-from order_ops.jobs.sweep import sweep
+from order_ops.jobs.messages import consume
+from order_ops.jobs.orders import apply_events, apply_lanes, lane_events
+from order_ops.jobs.orders.apply_events import apply_while_due
+from order_ops.jobs.orders.apply_lanes import worker as make_worker
+from order_ops.jobs.running import keeper
+from order_ops.jobs.running.keeper import Clock
+from order_ops.jobs.running.runtime import Running, perform
+from order_ops.jobs.running.sweep import sweep
 from order_ops.messaging import codec, consumer, session
 from order_ops.settings import get_settings
 from order_ops.store.engine import engine

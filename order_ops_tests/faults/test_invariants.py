@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from order_ops.domain.messages import Message
-from order_ops.jobs.apply_events import apply_due_events
-from order_ops.jobs.apply_lanes import worker
-from order_ops.jobs.consume import store_messages
+from order_ops.jobs.messages.consume import store_messages
+from order_ops.jobs.orders.apply_events import apply_due_events
+from order_ops.jobs.orders.apply_lanes import worker
 from order_ops.settings import Settings
 from order_ops_tests.faults.invariants import Found, violations
 from order_ops_tests.faults.servers import Servers

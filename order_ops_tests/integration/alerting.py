@@ -14,8 +14,8 @@ from order_ops.alerting.slack_channel import SlackChannel
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.alert_kinds import SEVERITIES, Severity
 from order_ops.domain.failures import RetryPolicy
-from order_ops.jobs.alert_delivery import Deliverer, Pace
-from order_ops.jobs.alert_sending import Sender
+from order_ops.jobs.alerts.alert_delivery import Deliverer, Pace
+from order_ops.jobs.alerts.alert_sending import Sender
 from order_ops.store import alerts
 from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import transaction

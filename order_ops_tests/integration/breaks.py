@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from order_ops.cli import app
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.reconcile import reconcile_day, snapshot_internal
-from order_ops.jobs.reconciliation_days import AccountDay, take_due
+from order_ops.jobs.days.reconcile import reconcile_day, snapshot_internal
+from order_ops.jobs.days.reconciliation_days import AccountDay, take_due
+from order_ops.jobs.files.ingest import ingest
 from order_ops.reconciliation.rules import load_rules
 from order_ops.settings import get_settings
 from order_ops.store.engine import transaction

@@ -24,11 +24,11 @@ from order_ops.devstack import postgres as postgresql
 from order_ops.devstack.broker_node import INSTALL_HINT, find_rabbitmq, node
 from order_ops.devstack.services import prepare_dagster_home
 from order_ops.domain.messages import Message
-from order_ops.jobs.apply_events import Applied, apply_due_events
-from order_ops.jobs.apply_lanes import Worker
-from order_ops.jobs.consume import store_messages
-from order_ops.jobs.dead_letters import Acted
-from order_ops.jobs.replays import Replayer, replay
+from order_ops.jobs.letters.dead_letters import Acted
+from order_ops.jobs.letters.replays import Replayer, replay
+from order_ops.jobs.messages.consume import store_messages
+from order_ops.jobs.orders.apply_events import Applied, apply_due_events
+from order_ops.jobs.orders.apply_lanes import Worker
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.messaging import topology
 from order_ops.messaging.codec import Codec

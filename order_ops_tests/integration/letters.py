@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from order_ops.domain.messages import Message
-from order_ops.jobs import letter_sets
-from order_ops.jobs.dead_letters import Acted
-from order_ops.jobs.letter_sets import Selection, find
-from order_ops.jobs.provider_clients import ProviderClients
-from order_ops.jobs.replays import Replayer
+from order_ops.jobs.letters import letter_sets
+from order_ops.jobs.letters.dead_letters import Acted
+from order_ops.jobs.letters.letter_sets import Selection, find
+from order_ops.jobs.letters.replays import Replayer
+from order_ops.jobs.orders.provider_clients import ProviderClients
 from order_ops.store.audit import Actor
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from order_ops.jobs.reconcile import reconcile_day, snapshot_internal
-from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.jobs.days.reconcile import reconcile_day, snapshot_internal
+from order_ops.jobs.days.reconciliation_days import AccountDay
 from order_ops.reconciliation.rules import load_rules
 from order_ops_tests.integration.conftest import Shop
 

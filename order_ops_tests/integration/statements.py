@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from order_ops.jobs.reconcile import DayResult, reconcile_day, snapshot_internal
-from order_ops.jobs.reconciliation_days import AccountDay, take_due
+from order_ops.jobs.days.reconcile import DayResult, reconcile_day, snapshot_internal
+from order_ops.jobs.days.reconciliation_days import AccountDay, take_due
 from order_ops.mapping import Account, Mapping
 from order_ops.mapping.accounts import AccountBank
 from order_ops.reconciliation.rules import load_rules

@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from order_ops.jobs import again
 from order_ops.jobs.catalogue import DEAD_LETTERS, PURGE, RECONCILE_PAYMENTS
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
-from order_ops.jobs.sweep import end_runs, sweep
+from order_ops.jobs.running import again
+from order_ops.jobs.running.sweep import end_runs, sweep
 from order_ops.orchestration.run_storage import StoredRuns
 from order_ops.store import executions
 from order_ops.store.engine import transaction

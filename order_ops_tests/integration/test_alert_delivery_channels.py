@@ -17,7 +17,7 @@ from order_ops.alerting.channels import DeliveryError, Receipt
 from order_ops.alerting.notices import Notice
 from order_ops.alerting.webhook_channel import WebhookChannel
 from order_ops.devstack.waiting import wait_until
-from order_ops.jobs.alert_delivery import LEASE
+from order_ops.jobs.alerts.alert_delivery import LEASE
 from order_ops.store import leases
 from order_ops.store.engine import transaction
 from order_ops.store.queries import deliveries as sql

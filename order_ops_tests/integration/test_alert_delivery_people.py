@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from order_ops.jobs import alerts
+from order_ops.jobs.alerts import handling
 from order_ops.store.audit import Actor
 from order_ops_tests.integration.alerting import (
     Pager,
@@ -32,7 +32,7 @@ def test_nobody_is_rung_again_for_what_is_acknowledged(shop: Shop) -> None:
     deliverer = made(shop, pager)
     raised(shop, "job:a", severity="warning")
     settled(deliverer)
-    alerts.acknowledge(shop.pool, id_of(shop, "job:a"), ANA)
+    handling.acknowledge(shop.pool, id_of(shop, "job:a"), ANA)
     raised(shop, "job:a", severity="critical")
     settled(deliverer)
     later(shop, "1 hour")
@@ -46,7 +46,7 @@ def test_nobody_is_rung_again_for_what_is_acknowledged(shop: Shop) -> None:
 def test_nobody_is_rung_for_what_is_acknowledged_before_it_was_told(shop: Shop) -> None:
     pager = everywhere()
     raised(shop, "job:a")
-    alerts.acknowledge(shop.pool, id_of(shop, "job:a"), ANA)
+    handling.acknowledge(shop.pool, id_of(shop, "job:a"), ANA)
     deliverer = made(shop, pager)
     settled(deliverer)
     ended(shop, "job:a")
@@ -61,7 +61,7 @@ def test_slack_shows_who_is_at_it(shop: Shop) -> None:
     with serving(Slack()) as slack:
         deliverer = made(shop, by_token(slack), refresh_s=0)
         settled(deliverer)
-        alerts.acknowledge(shop.pool, id_of(shop, "job:a"), ANA)
+        handling.acknowledge(shop.pool, id_of(shop, "job:a"), ANA)
         settled(deliverer)
         (message,) = slack.messages
     assert "Acknowledged by ana, 20" in texts(message)
@@ -73,7 +73,7 @@ def test_a_snooze_that_ends_is_told_again(shop: Shop) -> None:
         pager = Pager()
         deliverer = made(shop, by_token(slack), pager)
         settled(deliverer)
-        alerts.snooze(shop.pool, id_of(shop, "job:a"), HOUR, ANA)
+        handling.snooze(shop.pool, id_of(shop, "job:a"), HOUR, ANA)
         raised(shop, "job:a")
         settled(deliverer)
         assert (pager.steps, slack.replies()) == (["open"], [])
@@ -90,7 +90,7 @@ def test_a_snoozed_alert_that_ends_meanwhile_rings_nobody(shop: Shop) -> None:
     pager = everywhere()
     deliverer = made(shop, pager)
     raised(shop, "job:a")
-    alerts.snooze(shop.pool, id_of(shop, "job:a"), HOUR, ANA)
+    handling.snooze(shop.pool, id_of(shop, "job:a"), HOUR, ANA)
     settled(deliverer)
     ended(shop, "job:a")
     settled(deliverer)
@@ -100,13 +100,13 @@ def test_a_snoozed_alert_that_ends_meanwhile_rings_nobody(shop: Shop) -> None:
 def test_maintenance_holds_what_is_told_after_it_if_it_is_still_open(shop: Shop) -> None:
     pager = everywhere()
     deliverer = made(shop, pager)
-    window = alerts.begin_maintenance(shop.pool, "job:", HOUR, ANA)
+    window = handling.begin_maintenance(shop.pool, "job:", HOUR, ANA)
     raised(shop, "job:a", "job:b", "order:c")
     settled(deliverer)
     assert [n.subject.dedupe_key for n in pager.told] == ["order:c"]
     ended(shop, "job:b")
     settled(deliverer)
-    alerts.end_maintenance(shop.pool, window.id, ANA)
+    handling.end_maintenance(shop.pool, window.id, ANA)
     settled(deliverer)
     assert [n.subject.dedupe_key for n in pager.told] == ["order:c", "job:a"]
     reasons = {row.reason for row in deliveries(shop) if row.state == "skipped"}
@@ -115,7 +115,7 @@ def test_maintenance_holds_what_is_told_after_it_if_it_is_still_open(shop: Shop)
 
 def test_maintenance_passes_by_itself(shop: Shop) -> None:
     pager = everywhere()
-    alerts.begin_maintenance(shop.pool, "job:", HOUR, ANA)
+    handling.begin_maintenance(shop.pool, "job:", HOUR, ANA)
     raised(shop, "job:a")
     deliverer = made(shop, pager)
     settled(deliverer)

@@ -7,10 +7,10 @@ import pytest
 from alembic import command
 from sqlalchemy.exc import DBAPIError
 
-from order_ops.jobs.bank_statements import upload
-from order_ops.jobs.file_refusals import FileError
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.source_files import withdraw
+from order_ops.jobs.files.bank_statements import upload
+from order_ops.jobs.files.file_refusals import FileError
+from order_ops.jobs.files.ingest import ingest
+from order_ops.jobs.files.source_files import withdraw
 from order_ops.mapping.accounts import AccountBank
 from order_ops.providers.files.report import ReportError
 from order_ops.store.audit import Actor

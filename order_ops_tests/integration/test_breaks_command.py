@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from order_ops.analytics import load
-from order_ops.jobs.reconcile import uneven_matches
+from order_ops.jobs.days.reconcile import uneven_matches
 from order_ops.reconciliation.summary import summarise
 from order_ops.reporting.report import headline
 from order_ops.store.engine import transaction

@@ -20,9 +20,9 @@ import structlog
 
 from order_ops.devstack.services import prepare_dagster_home
 from order_ops.domain.messages import Message
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.process_alerts import tell_death
-from order_ops.jobs.staged import Terms
+from order_ops.jobs.alerts.process_alerts import tell_death
+from order_ops.jobs.files.ingest import ingest
+from order_ops.jobs.orders.staged import Terms
 from order_ops.providers.files.report import ReportError
 from order_ops.telemetry import logs
 from order_ops_tests.integration.conftest import Shop
@@ -126,7 +126,7 @@ def test_what_a_message_should_not_hold_is_in_its_body_alone(shop: Shop, told: S
 def test_an_error_of_an_event_says_nothing_of_it(
     shop: Shop, told: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from order_ops.jobs import lane_events
+    from order_ops.jobs.orders import lane_events
 
     def broken(*_: Any) -> None:
         raise ValueError(TEXT + " \ud800 \x00")
@@ -191,9 +191,9 @@ def test_an_error_of_a_run_says_nothing_anywhere(
 
 def test_the_config_of_a_failed_run_is_kept_without_them_and_not_launched(shop: Shop) -> None:
     from order_ops.domain.failures import FailureKind
-    from order_ops.jobs import run_replays
-    from order_ops.jobs.letter_sets import LetterError
-    from order_ops.jobs.run_failures import FailedRun, record
+    from order_ops.jobs.letters import run_replays
+    from order_ops.jobs.letters.letter_sets import LetterError
+    from order_ops.jobs.running.run_failures import FailedRun, record
     from order_ops.store.audit import Actor
 
     config = {"ops": {"x": {"config": {"name": "order.created", "body": TEXT}}}}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.reconcile import reconcile_day, snapshot_internal
-from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.jobs.days.reconcile import reconcile_day, snapshot_internal
+from order_ops.jobs.days.reconciliation_days import AccountDay
+from order_ops.jobs.files.ingest import ingest
 from order_ops.reconciliation.rules import load_rules
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

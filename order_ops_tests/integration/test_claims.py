@@ -6,7 +6,7 @@ from threading import Timer
 
 import pytest
 
-from order_ops.jobs import apply_events
+from order_ops.jobs.orders import apply_events
 from order_ops.store import claims
 from order_ops.store.claims import ClaimLost
 from order_ops.store.engine import transaction

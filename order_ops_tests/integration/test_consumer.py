@@ -13,7 +13,7 @@ import pytest
 
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
-from order_ops.jobs.consume import make_consumer
+from order_ops.jobs.messages.consume import make_consumer
 from order_ops.messaging import topology
 from order_ops.messaging.publisher import Outgoing, Publisher
 from order_ops.settings import get_settings
@@ -24,7 +24,7 @@ from order_ops_tests.shop import created
 
 KILLED_BEFORE_ACK = """
 import os, signal
-from order_ops.jobs.consume import make_consumer
+from order_ops.jobs.messages.consume import make_consumer
 from order_ops.messaging import session
 from order_ops.settings import get_settings
 from order_ops.store import pauses

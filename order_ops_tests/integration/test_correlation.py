@@ -12,9 +12,9 @@ import pytest
 
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
-from order_ops.jobs.consume import make_consumer
-from order_ops.jobs.relay import Relay
-from order_ops.jobs.run_failures import FailedRun, record
+from order_ops.jobs.messages.consume import make_consumer
+from order_ops.jobs.messages.relay import Relay
+from order_ops.jobs.running.run_failures import FailedRun, record
 from order_ops.messaging import topology
 from order_ops.settings import get_settings
 from order_ops_tests.integration.conftest import Shop

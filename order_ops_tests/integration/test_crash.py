@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from order_ops.jobs import overdue
+from order_ops.jobs.running import overdue
 from order_ops.store import beats
 from order_ops_tests.integration.conftest import Shop
 

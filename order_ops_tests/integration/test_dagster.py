@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS
-from order_ops.jobs.reconciliation_days import AccountDay, mark
+from order_ops.jobs.days.reconciliation_days import AccountDay, mark
 from order_ops.settings import get_settings
 from order_ops.store.engine import transaction
 from order_ops_tests.failing import raising

@@ -9,8 +9,9 @@ from psycopg import OperationalError
 
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.messages import Message
-from order_ops.jobs import dead_letters, letter_sets, run_failures, run_replays
-from order_ops.jobs.run_failures import FailedRun
+from order_ops.jobs.letters import dead_letters, letter_sets, run_replays
+from order_ops.jobs.running import run_failures
+from order_ops.jobs.running.run_failures import FailedRun
 from order_ops.store.audit import Actor
 from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop

@@ -11,11 +11,12 @@ import pytest
 
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
-from order_ops.jobs import apply_lanes, letter_sets
-from order_ops.jobs.dead_letters import Acted, discard
-from order_ops.jobs.letter_sets import Selection, find
-from order_ops.jobs.message_ledger import refresh
-from order_ops.jobs.replays import Replayer, replay
+from order_ops.jobs.letters import letter_sets
+from order_ops.jobs.letters.dead_letters import Acted, discard
+from order_ops.jobs.letters.letter_sets import Selection, find
+from order_ops.jobs.letters.replays import Replayer, replay
+from order_ops.jobs.messages.message_ledger import refresh
+from order_ops.jobs.orders import apply_lanes
 from order_ops.store.audit import Actor
 from order_ops.store.engine import transaction
 from order_ops.store.inbox import stage
@@ -69,8 +70,8 @@ def test_two_replays_at_once_are_one(shop: Shop) -> None:
 
 KILLED = """
 import os, signal, sys
-from order_ops.jobs import replays
-from order_ops.jobs.apply_lanes import worker
+from order_ops.jobs.letters import replays
+from order_ops.jobs.orders.apply_lanes import worker
 from order_ops.settings import get_settings
 from order_ops.store import audit
 from order_ops.store.audit import Actor

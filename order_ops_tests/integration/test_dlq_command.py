@@ -8,8 +8,8 @@ from typer.testing import CliRunner, Result
 
 from order_ops.cli import app
 from order_ops.domain.messages import Message
-from order_ops.jobs import dead_letters, letter_sets, replays
-from order_ops.jobs.dead_letters import Acted
+from order_ops.jobs.letters import dead_letters, letter_sets, replays
+from order_ops.jobs.letters.dead_letters import Acted
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.shop import created, message
 

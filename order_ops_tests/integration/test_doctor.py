@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from order_ops.cli import app
 from order_ops.devstack.services import prepare_dagster_home
 from order_ops.devstack.waiting import wait_until
-from order_ops.jobs import doctor
-from order_ops.jobs.consume import make_consumer
-from order_ops.jobs.relay import Relay
+from order_ops.jobs.messages.consume import make_consumer
+from order_ops.jobs.messages.relay import Relay
+from order_ops.jobs.upkeep import doctor
 from order_ops.mapping import Events
 from order_ops.messaging import topology
 from order_ops.orchestration.doctor import dagster_findings

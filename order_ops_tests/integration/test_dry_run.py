@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from order_ops.jobs.ingest import ingest
+from order_ops.jobs.files.ingest import ingest
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run
 from order_ops_tests.integration.reconciling import reconciled, stripe_file

@@ -9,8 +9,8 @@ import pytest
 from order_ops.domain.jobs import STALLS
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
 from order_ops.jobs.catalogue import RECONCILE_PAYMENTS
-from order_ops.jobs.run_failures import unhandled
-from order_ops.jobs.runtime import perform
+from order_ops.jobs.running.run_failures import unhandled
+from order_ops.jobs.running.runtime import perform
 from order_ops.store import executions, lost_work
 from order_ops.store.engine import guarded, transaction
 from order_ops.store.executions import Asked, Ended, Execution, Failed, LeaseLost, Skipped

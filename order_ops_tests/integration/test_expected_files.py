@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from order_ops.jobs.bank_statements import upload
-from order_ops.jobs.file_refusals import FileError
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.source_files import withdraw
+from order_ops.jobs.files.bank_statements import upload
+from order_ops.jobs.files.file_refusals import FileError
+from order_ops.jobs.files.ingest import ingest
+from order_ops.jobs.files.source_files import withdraw
 from order_ops.mapping.accounts import AccountBank, AccountFiles, Expected
 from order_ops.store.audit import Actor
 from order_ops_tests.integration.conftest import Shop

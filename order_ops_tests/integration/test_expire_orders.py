@@ -7,9 +7,9 @@ import pytest
 
 from order_ops.devstack.provider import Answer, ProviderServer
 from order_ops.devstack.shop.model import Intent
-from order_ops.jobs import expire_orders
-from order_ops.jobs.expire_orders import Expiry
-from order_ops.jobs.expiry_acts import Expirer
+from order_ops.jobs.orders import expire_orders
+from order_ops.jobs.orders.expire_orders import Expiry
+from order_ops.jobs.orders.expiry_acts import Expirer
 from order_ops.providers.client import StripePayments
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

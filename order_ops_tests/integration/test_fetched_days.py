@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from order_ops.devstack.provider import Answer, ProviderServer
-from order_ops.jobs.fetched_days import FetchError, due, fetch_days
+from order_ops.jobs.files.fetched_days import FetchError, due, fetch_days
 from order_ops.mapping import BUNDLED, Account, Mapping, load_mapping
 from order_ops.settings import get_settings
 from order_ops_tests.integration.conftest import Shop

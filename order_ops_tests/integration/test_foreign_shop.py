@@ -11,9 +11,9 @@ import pika
 import pytest
 
 from order_ops.devstack.waiting import wait_until
-from order_ops.jobs.dead_letters import edit
-from order_ops.jobs.letter_sets import Selection, find
-from order_ops.jobs.replays import Replayer, replay
+from order_ops.jobs.letters.dead_letters import edit
+from order_ops.jobs.letters.letter_sets import Selection, find
+from order_ops.jobs.letters.replays import Replayer, replay
 from order_ops.mapping import load_mapping
 from order_ops.messaging.publisher import Outgoing, Publisher
 from order_ops.settings import get_settings

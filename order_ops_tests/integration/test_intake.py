@@ -9,7 +9,7 @@ from psycopg import errors
 
 from order_ops.domain.messages import Message
 from order_ops.domain.orders import LEGAL_MOVES, REINSTATEMENTS, State
-from order_ops.jobs import apply_events
+from order_ops.jobs.orders import apply_events
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.shop import created, message, paid, reserved

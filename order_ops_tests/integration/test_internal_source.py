@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from order_ops.domain.money import MoneyError
-from order_ops.jobs import internal_source
-from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.jobs.days import internal_source
+from order_ops.jobs.days.reconciliation_days import AccountDay
 from order_ops.mapping import InternalSource, Mapping
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

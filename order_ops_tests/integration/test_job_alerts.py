@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from order_ops.jobs import again
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
-from order_ops.jobs.runtime import WorkFailed, perform
-from order_ops.jobs.sweep import sweep
+from order_ops.jobs.running import again
+from order_ops.jobs.running.runtime import WorkFailed, perform
+from order_ops.jobs.running.sweep import sweep
 from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.executions import asked, begin, let_lease_pass

@@ -4,10 +4,11 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from order_ops.jobs import again, scraped
 from order_ops.jobs.catalogue import EXPIRE_ORDERS, RECONCILE_PAYMENTS
-from order_ops.jobs.runtime import Running, perform
-from order_ops.jobs.sweep import sweep
+from order_ops.jobs.running import again
+from order_ops.jobs.running.runtime import Running, perform
+from order_ops.jobs.running.sweep import sweep
+from order_ops.jobs.upkeep import scraped
 from order_ops.settings import get_settings
 from order_ops.store.engine import transaction
 from order_ops.telemetry.metrics import Reading

@@ -14,7 +14,7 @@ import pytest
 
 from order_ops.devstack.waiting import wait_until
 from order_ops.jobs.catalogue import EXPIRE_ORDERS
-from order_ops.jobs.sweep import sweep
+from order_ops.jobs.running.sweep import sweep
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.executions import asked, begin
 

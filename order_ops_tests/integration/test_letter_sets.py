@@ -6,10 +6,10 @@ import pytest
 from psycopg import errors
 
 from order_ops.domain.messages import Message
-from order_ops.jobs import letter_sets
-from order_ops.jobs.dead_letters import discard, edit
-from order_ops.jobs.letter_sets import LetterError, Selection, chosen, find
-from order_ops.jobs.replays import Replayer, replay
+from order_ops.jobs.letters import letter_sets
+from order_ops.jobs.letters.dead_letters import discard, edit
+from order_ops.jobs.letters.letter_sets import LetterError, Selection, chosen, find
+from order_ops.jobs.letters.replays import Replayer, replay
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.letters import ANA, Replay, letter_of, orphaned

@@ -5,11 +5,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from order_ops.domain.messages import Message
-from order_ops.jobs import message_ledger
-from order_ops.jobs.dead_letters import edit
-from order_ops.jobs.letter_sets import Selection, find
-from order_ops.jobs.message_ledger import Balance, GapError, accept, hours, refresh
-from order_ops.jobs.replays import Replayer, replay
+from order_ops.jobs.letters.dead_letters import edit
+from order_ops.jobs.letters.letter_sets import Selection, find
+from order_ops.jobs.letters.replays import Replayer, replay
+from order_ops.jobs.messages import message_ledger
+from order_ops.jobs.messages.message_ledger import Balance, GapError, accept, hours, refresh
 from order_ops.store.audit import Actor
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from order_ops.jobs.ingest import ingest
+from order_ops.jobs.files.ingest import ingest
 from order_ops.orchestration.performing import REQUEST
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from order_ops import analytics
-from order_ops.jobs import parquet
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.jobs.days import parquet
+from order_ops.jobs.days.reconciliation_days import AccountDay
+from order_ops.jobs.files.ingest import ingest
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run
 from order_ops_tests.integration.reconciling import DAYS, reconciled, stripe_file

@@ -9,9 +9,10 @@ from sqlalchemy.exc import OperationalError as SqlOperationalError
 
 from order_ops.domain.messages import Message
 from order_ops.domain.retention import AUDIT, BUSY, MONEY
-from order_ops.jobs import dead_letters, letter_sets, message_ledger
-from order_ops.jobs import purge as purging
-from order_ops.jobs.purge import purge
+from order_ops.jobs.letters import dead_letters, letter_sets
+from order_ops.jobs.messages import message_ledger
+from order_ops.jobs.upkeep import purge as purging
+from order_ops.jobs.upkeep.purge import purge
 from order_ops.store.audit import Actor
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

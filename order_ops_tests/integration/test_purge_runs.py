@@ -10,10 +10,10 @@ import psycopg
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.jobs import Job
 from order_ops.domain.retention import MONEY
-from order_ops.jobs import dead_letters, letter_sets
 from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS, EXPIRE_ORDERS, RECONCILE_PAYMENTS
-from order_ops.jobs.purge import RUNS_LOOKED_FOR, purge
-from order_ops.jobs.run_failures import LOOK_BACK, FailedRun, record, unhandled
+from order_ops.jobs.letters import dead_letters, letter_sets
+from order_ops.jobs.running.run_failures import LOOK_BACK, FailedRun, record, unhandled
+from order_ops.jobs.upkeep.purge import RUNS_LOOKED_FOR, purge
 from order_ops.store.audit import Actor
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.reconcile import uneven_matches
-from order_ops.jobs.reconciliation_days import AccountDay, take_due
+from order_ops.jobs.days.reconcile import uneven_matches
+from order_ops.jobs.days.reconciliation_days import AccountDay, take_due
+from order_ops.jobs.files.ingest import ingest
 from order_ops.mapping.accounts import AccountFiles
 from order_ops.providers.files.report import ReportError
 from order_ops.store.engine import transaction

@@ -6,7 +6,7 @@ import pika
 import pytest
 
 from order_ops.devstack.waiting import wait_until
-from order_ops.jobs.relay import LEASE, Relay
+from order_ops.jobs.messages.relay import LEASE, Relay
 from order_ops.messaging import topology
 from order_ops.store.engine import transaction
 from order_ops.store.queries import ops

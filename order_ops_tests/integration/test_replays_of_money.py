@@ -7,8 +7,8 @@ import pytest
 
 from order_ops.devstack.provider import Answer, ProviderServer
 from order_ops.devstack.shop.model import Intent
-from order_ops.jobs.letter_sets import Selection, find
-from order_ops.jobs.replays import replay
+from order_ops.jobs.letters.letter_sets import Selection, find
+from order_ops.jobs.letters.replays import replay
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.letters import asking, orphaned

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from order_ops.domain.jobs import POOLS
-from order_ops.jobs import scraped
+from order_ops.jobs.upkeep import scraped
 from order_ops.orchestration.run_storage import StoredRuns
 from order_ops.settings import get_settings
 from order_ops.telemetry.metrics import Reading

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Engine
 
 from order_ops.domain.failures import ClassifiedError, FailureKind
-from order_ops.jobs import runtime
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
-from order_ops.jobs.keeper import Clock
-from order_ops.jobs.run_failures import unhandled
-from order_ops.jobs.runtime import Running, WorkFailed, perform
+from order_ops.jobs.running import runtime
+from order_ops.jobs.running.keeper import Clock
+from order_ops.jobs.running.run_failures import unhandled
+from order_ops.jobs.running.runtime import Running, WorkFailed, perform
 from order_ops.store.engine import Connection, transaction
 from order_ops.store.executions import LeaseLost, Skipped
 from order_ops_tests.integration.conftest import Shop

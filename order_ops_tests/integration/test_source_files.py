@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from order_ops.jobs.bank_statements import upload
-from order_ops.jobs.file_refusals import FileError
-from order_ops.jobs.ingest import ingest
-from order_ops.jobs.source_files import withdraw
+from order_ops.jobs.files.bank_statements import upload
+from order_ops.jobs.files.file_refusals import FileError
+from order_ops.jobs.files.ingest import ingest
+from order_ops.jobs.files.source_files import withdraw
 from order_ops.mapping.accounts import AccountFiles
 from order_ops.providers.files.report import ReportError
 from order_ops.store import audit

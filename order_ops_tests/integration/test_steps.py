@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from order_ops.domain.failures import ClassifiedError, FailureKind
-from order_ops.jobs import runtime
 from order_ops.jobs.catalogue import BY_NAME
+from order_ops.jobs.running import runtime
 from order_ops.store.executions import Skipped
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run

@@ -8,12 +8,12 @@ import pytest
 
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.jobs import STALLS
-from order_ops.jobs import job_alerts
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
-from order_ops.jobs.keeper import Clock
-from order_ops.jobs.run_failures import unhandled
-from order_ops.jobs.runtime import Running, WorkFailed, perform
-from order_ops.jobs.sweep import LEFT_ALONE_S, StartedRun, end_runs, sweep
+from order_ops.jobs.running import job_alerts
+from order_ops.jobs.running.keeper import Clock
+from order_ops.jobs.running.run_failures import unhandled
+from order_ops.jobs.running.runtime import Running, WorkFailed, perform
+from order_ops.jobs.running.sweep import LEFT_ALONE_S, StartedRun, end_runs, sweep
 from order_ops.orchestration.run_storage import StoredRuns
 from order_ops.store import executions
 from order_ops.store.engine import transaction
@@ -178,7 +178,7 @@ def test_a_run_that_never_began_its_work_is_ended(
     begin(shop, asked(JOB, working))
     runs = StoredRuns(instance)
     assert end_runs(shop.pool, runs) == [], "it may be about to begin"
-    monkeypatch.setattr("order_ops.jobs.sweep.LEFT_ALONE_S", 0.0)
+    monkeypatch.setattr("order_ops.jobs.running.sweep.LEFT_ALONE_S", 0.0)
     assert end_runs(shop.pool, runs) == [unseen]
     assert _status(instance, working) == "STARTED"
     assert unhandled(shop.pool, [unseen]) == [unseen], "it is told"
@@ -216,7 +216,7 @@ def test_a_run_of_somebody_else_is_left_alone(
     chosen = frozenset({a_model_of_the_analysts.key})
     made = instance.create_run_for_job(theirs, status=started, asset_selection=chosen)
     instance.add_run(dg.DagsterRun(job_name="their_job", status=started))
-    monkeypatch.setattr("order_ops.jobs.sweep.LEFT_ALONE_S", 0.0)
+    monkeypatch.setattr("order_ops.jobs.running.sweep.LEFT_ALONE_S", 0.0)
     runs = StoredRuns(instance)
     assert [run.ours for run in runs.started()] == [False, False]
     assert end_runs(shop.pool, runs) == []

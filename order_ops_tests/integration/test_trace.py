@@ -15,7 +15,7 @@ import pytest
 from order_ops.devstack.programs import log_file
 from order_ops.devstack.waiting import wait_until
 from order_ops.domain.messages import Message
-from order_ops.jobs import dead_letters
+from order_ops.jobs.letters import dead_letters
 from order_ops.messaging import topology
 from order_ops.settings import get_settings
 from order_ops.store.engine import transaction
@@ -28,10 +28,10 @@ from order_ops_tests.shop import created, message
 ONE, MAIL, RUN = "cart-0042", "ana.canary@example.com", "3f6c1d2e-0000-4000-8000-000000000001"
 
 WORKER = f"""
-from order_ops.jobs.apply_events import apply_due_events
-from order_ops.jobs.apply_lanes import worker
+from order_ops.jobs.orders.apply_events import apply_due_events
+from order_ops.jobs.orders.apply_lanes import worker
 from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS as JOB
-from order_ops.jobs.runtime import perform
+from order_ops.jobs.running.runtime import perform
 from order_ops.settings import get_settings
 from order_ops.store.engine import engine
 from order_ops.store.executions import Asked

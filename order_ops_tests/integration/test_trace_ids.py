@@ -4,7 +4,7 @@ import pytest
 
 from order_ops.domain.messages import Message
 from order_ops.jobs.catalogue import EXPIRE_ORDERS
-from order_ops.jobs.runtime import Running, perform
+from order_ops.jobs.running.runtime import Running, perform
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.alerting import id_of, raised
 from order_ops_tests.integration.conftest import Shop

@@ -6,8 +6,8 @@ import dagster as dg
 import psycopg
 import pytest
 
-from order_ops.jobs import overdue
 from order_ops.jobs.catalogue import BY_NAME, JOBS, expected_beats
+from order_ops.jobs.running import overdue
 from order_ops.orchestration import schedules
 from order_ops.store.job_totals import BUCKETS_S
 from order_ops_tests.failing import raising

@@ -12,9 +12,9 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from order_ops.devstack.waiting import wait_until
-from order_ops.jobs import untold
 from order_ops.jobs.catalogue import EXPIRE_ORDERS as JOB
 from order_ops.jobs.catalogue import HANDLE_RUN_FAILURE
+from order_ops.jobs.running import untold
 from order_ops.orchestration.run_storage import StoredRuns
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop

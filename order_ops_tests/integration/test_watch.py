@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from order_ops.devstack.processes import free_port
 from order_ops.devstack.waiting import wait_until
-from order_ops.jobs import watch
-from order_ops.jobs.watch import Watcher
+from order_ops.jobs.upkeep import watch
+from order_ops.jobs.upkeep.watch import Watcher
 from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop
 
@@ -68,7 +68,7 @@ def test_it_is_not_well_while_a_duty_fails_whatever_the_others_do(
 ) -> None:
     broken = raising(ValueError("broken"))
 
-    monkeypatch.setattr(f"order_ops.jobs.watch.{function}", broken)
+    monkeypatch.setattr(f"order_ops.jobs.upkeep.watch.{function}", broken)
     others = {one.name for one in watcher.duties()} - {duty}
     told = "SELECT dedupe_key FROM ops.alert WHERE resolved_at IS NULL"
     with running(watcher):
@@ -85,7 +85,7 @@ def test_it_does_not_say_that_it_is_alive_while_a_duty_hangs(
     hangs = threading.Event()
     monkeypatch.setattr(watch, "_STALE_S", 1.0)
     monkeypatch.setattr(watch, "BEAT_S", 0.2)
-    monkeypatch.setattr("order_ops.jobs.watch.sweep.sweep", lambda _: hangs.wait(60))
+    monkeypatch.setattr("order_ops.jobs.upkeep.watch.sweep.sweep", lambda _: hangs.wait(60))
     title = "SELECT title FROM ops.alert WHERE dedupe_key = 'watch:beat' AND resolved_at IS NULL"
     with running(watcher):
         wait_until(lambda: shop.rows(title), 30, "the alert")

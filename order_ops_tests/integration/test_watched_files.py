@@ -13,8 +13,8 @@ import pytest
 import yaml
 from fsspec.implementations.memory import MemoryFileSystem
 
-from order_ops.jobs import watched_files
-from order_ops.jobs.watched_files import alert_key, look, take_in
+from order_ops.jobs.files import watched_files
+from order_ops.jobs.files.watched_files import alert_key, look, take_in
 from order_ops.mapping import BUNDLED, Mapping, load_mapping
 from order_ops.settings import get_settings
 from order_ops_tests.integration.conftest import Shop

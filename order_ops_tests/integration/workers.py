@@ -17,8 +17,8 @@ from dataclasses import replace
 import structlog
 
 from order_ops.jobs.catalogue import EXPIRE_ORDERS
-from order_ops.jobs.keeper import Clock
-from order_ops.jobs.runtime import Running, perform
+from order_ops.jobs.running.keeper import Clock
+from order_ops.jobs.running.runtime import Running, perform
 from order_ops.orchestration import own_process
 from order_ops.settings import get_settings
 from order_ops.store.engine import engine, transaction

@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 
 from order_ops.jobs.catalogue import MESSAGE_LEDGER
-from order_ops.jobs.message_ledger import Balance, hours, refresh
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.messages.message_ledger import Balance, hours, refresh
+from order_ops.jobs.running.runtime import Running
 from order_ops.orchestration.assets.chosen import chosen
 from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from order_ops.jobs.catalogue import RECONCILE_PAYMENTS
-from order_ops.jobs.reconciliation_days import AccountDay
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.days.reconciliation_days import AccountDay
+from order_ops.jobs.running.runtime import Running
 from order_ops.orchestration.assets.chosen import chosen
 from order_ops.orchestration.assets.described import DAILY, LEDGER, OWNERS, PROVIDER_FILES, columns
 from order_ops.orchestration.partitions import account_days
@@ -21,7 +21,7 @@ from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
 
 if TYPE_CHECKING:
-    from order_ops.jobs.reconcile import DayResult, Inputs
+    from order_ops.jobs.days.reconcile import DayResult, Inputs
 
 GROUP = "reconciliation"
 
@@ -42,7 +42,7 @@ def provider_transactions(
     context: dg.AssetExecutionContext, order_ops: OrderOps
 ) -> Iterator["dg.MaterializeResult[None]"]:
     """recon.provider_transactions of the partition: pinned by its hash."""
-    from order_ops.jobs.reconcile import read_provider  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.days.reconcile import read_provider  # noqa: PLC0415 - dataframes
 
     def work(running: Running) -> "Inputs":
         return read_provider(running.pool, AccountDay.parse(context.partition_key))
@@ -66,7 +66,7 @@ def internal_transactions(
     context: dg.AssetExecutionContext, order_ops: OrderOps
 ) -> Iterator["dg.MaterializeResult[None]"]:
     """recon.internal_transactions of the partition: a snapshot of the internal source."""
-    from order_ops.jobs.reconcile import snapshot_internal  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.days.reconcile import snapshot_internal  # noqa: PLC0415 - dataframes
 
     _refuse_beside_dry_run(context)
 
@@ -150,9 +150,9 @@ def _refuse_beside_dry_run(context: dg.AssetExecutionContext) -> None:
 def reconcile_payments(
     context: dg.AssetExecutionContext, config: ReconcileConfig, order_ops: OrderOps
 ) -> Iterator["dg.MaterializeResult[None]"]:
-    """Reconcile the partition; see `order_ops.jobs.reconcile`."""
-    from order_ops.jobs import parquet, reconcile  # noqa: PLC0415 - dataframes
-    from order_ops.jobs.report import write_report  # noqa: PLC0415 - plots
+    """Reconcile the partition; see `order_ops.jobs.days.reconcile`."""
+    from order_ops.jobs.days import parquet, reconcile  # noqa: PLC0415 - dataframes
+    from order_ops.jobs.days.report import write_report  # noqa: PLC0415 - plots
 
     account_day = AccountDay.parse(context.partition_key)
 
@@ -194,7 +194,7 @@ def _observe(context: dg.AssetExecutionContext, done: "DayResult | None") -> Non
     """What a dry run found, where the assets are looked at; they are not materialised."""
     if done is None:
         return
-    from order_ops.jobs.report import difference_markdown  # noqa: PLC0415 - plots
+    from order_ops.jobs.days.report import difference_markdown  # noqa: PLC0415 - plots
 
     for key in sorted(context.selected_asset_keys):
         context.log_event(
@@ -252,7 +252,7 @@ def _matches(done: "DayResult", uneven: int, unwritten: int) -> "dg.MaterializeR
 
 
 def _breaks(done: "DayResult", report: str) -> "dg.MaterializeResult[None]":
-    from order_ops.jobs.report import breaks_markdown, difference_markdown  # noqa: PLC0415 - plots
+    from order_ops.jobs.days.report import breaks_markdown, difference_markdown  # noqa: PLC0415 - plots
     from order_ops.reconciliation.summary import money_sentence  # noqa: PLC0415 - dataframes
 
     changed = difference_markdown(done) if done.stood else "The first run of this day."
@@ -282,7 +282,7 @@ def _unclassified(done: "DayResult") -> dg.AssetCheckResult:
 
 
 def _bridge(done: "DayResult") -> "dg.MaterializeResult[None]":
-    from order_ops.jobs.report import bridge_markdown, bridge_plots  # noqa: PLC0415 - plots
+    from order_ops.jobs.days.report import bridge_markdown, bridge_plots  # noqa: PLC0415 - plots
 
     residual = dict(done.result.residual_minor)
     check = dg.AssetCheckResult(

@@ -13,12 +13,12 @@ import stamina
 from pydantic import Field
 
 from order_ops.domain.failures import DATABASE, RETRIED, FailureKind, classify
-from order_ops.jobs import dead_letters, letter_sets, replays
 from order_ops.jobs.catalogue import DEAD_LETTERS
-from order_ops.jobs.dead_letters import Acted
-from order_ops.jobs.letter_sets import LetterError, Selection
-from order_ops.jobs.provider_clients import ProviderClients
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.letters import dead_letters, letter_sets, replays
+from order_ops.jobs.letters.dead_letters import Acted
+from order_ops.jobs.letters.letter_sets import LetterError, Selection
+from order_ops.jobs.orders.provider_clients import ProviderClients
+from order_ops.jobs.running.runtime import Running
 from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
 from order_ops.store.audit import Actor
@@ -68,7 +68,7 @@ class DeadLettersConfig(dg.Config):
 def handle_dead_letters(
     context: dg.OpExecutionContext, config: DeadLettersConfig, order_ops: OrderOps
 ) -> None:
-    """See `order_ops.jobs.dead_letters` and `order_ops.jobs.replays`."""
+    """See `order_ops.jobs.letters.dead_letters` and `order_ops.jobs.letters.replays`."""
 
     def work(running: Running) -> dict[str, Any]:
         try:

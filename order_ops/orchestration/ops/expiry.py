@@ -3,8 +3,8 @@
 import dagster as dg
 
 from order_ops.jobs.catalogue import EXPIRE_ORDERS
-from order_ops.jobs.expire_orders import Expiry, due_reservations, expire
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.orders.expire_orders import Expiry, due_reservations, expire
+from order_ops.jobs.running.runtime import Running
 from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
 
@@ -29,7 +29,7 @@ class ExpireConfig(dg.Config):
 def expire_due_orders(
     context: dg.OpExecutionContext, config: ExpireConfig, order_ops: OrderOps
 ) -> None:
-    """See `order_ops.jobs.expire_orders`."""
+    """See `order_ops.jobs.orders.expire_orders`."""
 
     def work(running: Running) -> Expiry:
         grace_s = order_ops.settings.expiry_grace_s

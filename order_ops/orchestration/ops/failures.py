@@ -13,8 +13,8 @@ from dagster_shared.error import SerializableErrorInfo
 
 from order_ops.domain.failures import RETRIED, FailureKind, classify
 from order_ops.jobs.catalogue import HANDLE_RUN_FAILURE
-from order_ops.jobs.run_failures import LOOK_BACK, FailedRun, record, unhandled
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.running.run_failures import LOOK_BACK, FailedRun, record, unhandled
+from order_ops.jobs.running.runtime import Running
 from order_ops.orchestration.performing import CATEGORY, ERROR_TYPE, performed
 from order_ops.orchestration.resources import OrderOps
 from order_ops.orchestration.run_storage import failed_run_pages
@@ -33,7 +33,7 @@ class HandleConfig(dg.Config):
 def handle_run_failure(
     context: dg.OpExecutionContext, config: HandleConfig, order_ops: OrderOps
 ) -> None:
-    """See `order_ops.jobs.run_failures`."""
+    """See `order_ops.jobs.running.run_failures`."""
 
     def work(running: Running) -> int:
         a_week_ago = datetime.now(UTC) - LOOK_BACK

@@ -6,8 +6,8 @@ import dagster as dg
 
 from order_ops.domain.failures import FailureKind
 from order_ops.jobs.catalogue import FETCH_TRANSACTIONS
-from order_ops.jobs.fetched_days import Fetched, FetchError, days_between, due, fetch_days
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.files.fetched_days import Fetched, FetchError, days_between, due, fetch_days
+from order_ops.jobs.running.runtime import Running
 from order_ops.mapping import Account
 from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
@@ -28,7 +28,7 @@ class FetchConfig(dg.Config):
 def fetch_transactions(
     context: dg.OpExecutionContext, config: FetchConfig, order_ops: OrderOps
 ) -> None:
-    """See `order_ops.jobs.fetched_days`."""
+    """See `order_ops.jobs.files.fetched_days`."""
 
     def work(running: Running) -> list[Fetched]:
         wanted = _wanted(running, order_ops, config)

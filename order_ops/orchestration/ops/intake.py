@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from order_ops.jobs.apply_events import Applied, apply_while_due
 from order_ops.jobs.catalogue import APPLY_ORDER_EVENTS
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.orders.apply_events import Applied, apply_while_due
+from order_ops.jobs.running.runtime import Running
 from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
 
@@ -23,7 +23,7 @@ class ApplyConfig(dg.Config):
 def apply_order_events(
     context: dg.OpExecutionContext, config: ApplyConfig, order_ops: OrderOps
 ) -> None:
-    """See `order_ops.jobs.apply_events`."""
+    """See `order_ops.jobs.orders.apply_events`."""
 
     def work(running: Running) -> Applied:
         return apply_while_due(

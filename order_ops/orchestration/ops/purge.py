@@ -3,8 +3,8 @@
 import dagster as dg
 
 from order_ops.jobs.catalogue import PURGE
-from order_ops.jobs.purge import purge
-from order_ops.jobs.runtime import Running
+from order_ops.jobs.running.runtime import Running
+from order_ops.jobs.upkeep.purge import purge
 from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
 from order_ops.orchestration.run_storage import StoredRuns
@@ -20,7 +20,7 @@ class PurgeConfig(dg.Config):
 def purge_old_rows(
     context: dg.OpExecutionContext, config: PurgeConfig, order_ops: OrderOps
 ) -> None:
-    """See `order_ops.jobs.purge`."""
+    """See `order_ops.jobs.upkeep.purge`."""
 
     def work(running: Running) -> dict[str, int]:
         runs = StoredRuns(context.instance)

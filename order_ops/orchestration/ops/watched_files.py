@@ -3,15 +3,15 @@
 import dagster as dg
 
 from order_ops.jobs.catalogue import TAKE_IN_FILES
-from order_ops.jobs.runtime import Running
-from order_ops.jobs.watched_files import Outcome, take_in
+from order_ops.jobs.files.watched_files import Outcome, take_in
+from order_ops.jobs.running.runtime import Running
 from order_ops.orchestration.performing import performed
 from order_ops.orchestration.resources import OrderOps
 
 
 @dg.op(pool=TAKE_IN_FILES.pool, description=TAKE_IN_FILES.what)
 def take_in_watched_files(context: dg.OpExecutionContext, order_ops: OrderOps) -> None:
-    """See `order_ops.jobs.watched_files`."""
+    """See `order_ops.jobs.files.watched_files`."""
 
     def work(running: Running) -> list[Outcome]:
         limit = order_ops.settings.file_limit_mb << 20

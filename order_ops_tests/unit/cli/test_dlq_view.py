@@ -18,7 +18,7 @@ from order_ops.cli.dlq_view import (
     tell_story,
 )
 from order_ops.cli.messages import hours_table
-from order_ops.jobs.letter_sets import Story
+from order_ops.jobs.letters.letter_sets import Story
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

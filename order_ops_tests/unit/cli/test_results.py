@@ -27,12 +27,12 @@ def test_doctor_says_what_is_fine_and_what_is_not(
     problem: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from order_ops.domain.findings import Finding
-    from order_ops.jobs.doctor import Check
+    from order_ops.jobs.upkeep.doctor import Check
 
     found = [Finding("queue [q]", problem, "declare it")] if problem else []
     wanted = [Check("the broker is fine", lambda: found)]
     monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
-    monkeypatch.setattr("order_ops.jobs.doctor.checks", lambda *_, bindings: wanted)
+    monkeypatch.setattr("order_ops.jobs.upkeep.doctor.checks", lambda *_, bindings: wanted)
     monkeypatch.setattr("order_ops.orchestration.doctor.dagster_findings", lambda now: [])
     result = run("doctor", "--json", tmp_path / "new" / "out.json")
     assert result.exit_code == (1 if problem else 0)
@@ -45,11 +45,11 @@ def test_doctor_says_what_is_fine_and_what_is_not(
 
 def test_a_check_with_brackets_in_it_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     from order_ops.domain.findings import Finding
-    from order_ops.jobs.doctor import Check
+    from order_ops.jobs.upkeep.doctor import Check
 
     wanted = [Check("[/fine]", list), Check("x", lambda: [Finding("[/q]", "[/is]", "[/do]")])]
     monkeypatch.setenv("ORDER_OPS_DATABASE_URL", NOWHERE)
-    monkeypatch.setattr("order_ops.jobs.doctor.checks", lambda *_, bindings: wanted)
+    monkeypatch.setattr("order_ops.jobs.upkeep.doctor.checks", lambda *_, bindings: wanted)
     monkeypatch.setattr("order_ops.orchestration.doctor.dagster_findings", lambda now: [])
     told = run("doctor").stdout.splitlines()
     assert told[:2] == ["✔ [/fine]", "✘ [/q]: [/is]; [/do]"]

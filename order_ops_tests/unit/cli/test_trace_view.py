@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 
 from order_ops.cli.trace_view import as_json, tell
-from order_ops.jobs.trace import Trace
-from order_ops.jobs.trace_gathering import SECTIONS
-from order_ops.jobs.trace_ids import Seed
+from order_ops.jobs.traces.trace import Trace
+from order_ops.jobs.traces.trace_gathering import SECTIONS
+from order_ops.jobs.traces.trace_ids import Seed
 from order_ops.telemetry.log_lines import NO_TIME, Line, Lines
 
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)

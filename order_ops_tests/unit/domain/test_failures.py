@@ -21,8 +21,8 @@ from order_ops.domain.failures import (
     classify,
     fingerprint,
 )
-from order_ops.jobs.lane_events import EARLY
-from order_ops.jobs.staged import FAILING
+from order_ops.jobs.orders.lane_events import EARLY
+from order_ops.jobs.orders.staged import FAILING
 
 POLICIES = [API_CALLS, DATABASE, EARLY, FAILING]
 

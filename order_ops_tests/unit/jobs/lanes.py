@@ -7,8 +7,8 @@ from itertools import count
 from typing import Any
 
 from order_ops.domain.orders import Order
-from order_ops.jobs.lane_events import Folded
-from order_ops.jobs.staged import StagedEvent, Terms
+from order_ops.jobs.orders.lane_events import Folded
+from order_ops.jobs.orders.staged import StagedEvent, Terms
 from order_ops.mapping import load_mapping
 from order_ops.messaging.codec import Codec
 

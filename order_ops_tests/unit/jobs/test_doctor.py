@@ -3,7 +3,7 @@
 import pytest
 
 from order_ops.domain.findings import Finding, reason
-from order_ops.jobs import doctor
+from order_ops.jobs.upkeep import doctor
 from order_ops.mapping import load_mapping
 from order_ops.settings import Settings
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_ops.domain.orders import Order, State
-from order_ops.jobs.lane_events import fold
-from order_ops.jobs.staged import Outcome, StagedEvent
+from order_ops.jobs.orders.lane_events import fold
+from order_ops.jobs.orders.staged import Outcome, StagedEvent
 from order_ops_tests.unit.jobs.lanes import (
     CANCELLED,
     CODEC,

@@ -8,9 +8,9 @@ import pytest
 
 from order_ops.domain.failures import FailureKind
 from order_ops.domain.orders import Order, State
-from order_ops.jobs import lane_events
-from order_ops.jobs.lane_events import fold
-from order_ops.jobs.staged import failed
+from order_ops.jobs.orders import lane_events
+from order_ops.jobs.orders.lane_events import fold
+from order_ops.jobs.orders.staged import failed
 from order_ops_tests.unit.jobs.lanes import (
     CANCELLED,
     CODEC,

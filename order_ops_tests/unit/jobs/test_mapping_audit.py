@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from order_ops.domain.events import EVENT_TYPES
-from order_ops.jobs.mapping_audit import mapping_findings
+from order_ops.jobs.messages.mapping_audit import mapping_findings
 from order_ops.mapping import Events, load_mapping
 
 BUNDLED = load_mapping().events.model_dump()

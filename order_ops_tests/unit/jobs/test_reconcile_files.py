@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from order_ops.jobs.internal_file import read_internal
-from order_ops.jobs.reconcile_files import TABLES, FilesResult, reconcile_files
+from order_ops.jobs.days.internal_file import read_internal
+from order_ops.jobs.days.reconcile_files import TABLES, FilesResult, reconcile_files
 from order_ops.providers.files.report import ReportError
 from order_ops.reconciliation.rules import load_rules
 

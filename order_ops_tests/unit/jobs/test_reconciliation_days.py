@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_ops.domain.orders import Order, Payment, Refund
-from order_ops.jobs import reconciliation_days as days
-from order_ops.jobs.reconciliation_days import AccountDay
+from order_ops.jobs.days import reconciliation_days as days
+from order_ops.jobs.days.reconciliation_days import AccountDay
 from order_ops.mapping import Account, Mapping, MappingError, load_mapping
 from order_ops.store.engine import Connection
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from order_ops.jobs.trace_links import Links, of_links, of_text
+from order_ops.jobs.traces.trace_links import Links, of_links, of_text
 
 LINKS = Links(
     correlations={"cart-1"},

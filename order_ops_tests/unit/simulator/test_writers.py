@@ -8,8 +8,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from order_ops.domain.money import format_minor, parse_major
-from order_ops.jobs.internal_file import read_internal
-from order_ops.jobs.reconcile_files import with_days
+from order_ops.jobs.days.internal_file import read_internal
+from order_ops.jobs.days.reconcile_files import with_days
 from order_ops.providers.banks.registry import open_statement
 from order_ops.providers.banks.statement import StatementOptions
 from order_ops.providers.files.registry import open_report

@@ -1,0 +1,1 @@
+"""Alerts: delivered to people, and what people do with them."""

@@ -1,0 +1,1 @@
+"""Breaks and proposals in people's hands."""

@@ -1,0 +1,1 @@
+"""Files of providers and banks: taken in, expected, corrected, taken back."""

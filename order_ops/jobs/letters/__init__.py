@@ -1,0 +1,1 @@
+"""Dead letters in people's hands: chosen, looked at, replayed, edited, discarded."""

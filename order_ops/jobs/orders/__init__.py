@@ -1,0 +1,1 @@
+"""Events applied to orders, and orders that expire."""

@@ -1,0 +1,1 @@
+"""How work is performed: begun once, kept, stopped in time, swept up, told of."""

@@ -1,0 +1,1 @@
+"""Everything that hangs together with an id."""

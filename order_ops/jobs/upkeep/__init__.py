@@ -1,0 +1,1 @@
+"""What keeps a system well: looked after, checked, purged."""
