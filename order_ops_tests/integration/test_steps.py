@@ -18,6 +18,7 @@ STEPS = {
     "apply_order_events_job": ["apply_order_events"],
     "dead_letters_job": ["handle_dead_letters"],
     "expire_orders_job": ["expire_due_orders"],
+    "fetch_transactions_job": ["fetch_transactions"],
     "handle_run_failure_job": ["handle_run_failure"],
     "message_ledger_job": ["message_ledger"],
     "purge_job": ["purge_old_rows"],
@@ -26,6 +27,7 @@ STEPS = {
         "internal_transactions",
         "reconcile_payments",
     ],
+    "take_in_files_job": ["take_in_watched_files"],
 }
 EACH = [(job, step) for job, steps in STEPS.items() for step in steps]
 
