@@ -56,6 +56,14 @@ class Forced:
             f"Accepted by {self.actor} from {self.decided_on} on, as proposed: {_end(self.reason)}"
         )
 
+    @property
+    def lapsed(self) -> str:
+        """The sentence of a break that it would have closed."""
+        return (
+            f"Was in a match that {self.actor} accepted from {self.decided_on} on, which links "
+            "nothing any more: an entry of it has another match, or was taken back."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Decisions:

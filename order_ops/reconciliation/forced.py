@@ -1,7 +1,7 @@
 """Links that a person made: accepted proposals, taken before any pass.
 
 A proposal holds while all of its entries are there; when an earlier day has matched one of them,
-the others are left to the passes.
+or a file has taken it back, the others are left to the passes, and their breaks say so.
 """
 
 from collections.abc import Sequence
@@ -79,6 +79,40 @@ def _parts(frame: FrameT, names: Sequence[str], side: Side) -> FrameT:
         frame.filter(nw.col("entry_id").is_in(others))
         .select("entry_id", head=nw.lit(head), side=nw.lit(side))
         .select("head", "entry_id", "side")
+    )
+
+
+def told_lapsed(breaks: Frame, members: Frame, pairs: Frame, forced: Sequence[Forced]) -> Frame:
+    """Say of the breaks of what an accepted proposal linked, and links no more, why that is.
+
+    Args:
+        breaks: columns `result.BREAK`.
+        members: break_id, side, entry_id of their entries.
+        pairs: what was linked on the day.
+        forced: what holds on the day.
+    """
+    linked = pairs.filter(nw.col("rule") == RULE)["entry_id"].to_list()
+    lapsed = {
+        (side, name): one
+        for one in forced
+        if min(one.internal) not in linked
+        for side in _SIDES
+        for name in getattr(one, side)
+    }
+    if not lapsed:
+        return breaks
+    names = [name for _, name in lapsed]
+    rows = members.filter(nw.col("entry_id").is_in(names)).sort("break_id", "side", "entry_id")
+    told: dict[str, dict[str, Forced]] = {}
+    for row in rows.select("break_id", "side", "entry_id").iter_rows():
+        if one := lapsed.get(row[1:]):
+            told.setdefault(row[0], {})[one.proposal_id] = one
+    texts = [
+        explanation + "".join(f" {one.lapsed}" for one in told.get(name, {}).values())
+        for name, explanation in breaks.select("break_id", "explanation").iter_rows()
+    ]
+    return breaks.with_columns(
+        nw.new_series("explanation", texts, nw.String(), backend=breaks.implementation)
     )
 
 

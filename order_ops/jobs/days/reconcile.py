@@ -182,10 +182,10 @@ def _tables(result: Reconciliation) -> dict[str, pl.DataFrame]:
     }
 
 
-def uneven_matches(pool: Engine, account: str) -> int:
-    """Matches of an account without one entry against one or several, over all days; 0 is right."""
+def uneven_matches(pool: Engine, account_day: AccountDay) -> int:
+    """Matches of a day without one entry against one or several; 0 is right."""
     with transaction(pool) as conn:
-        return int(recon.uneven_matches(conn, account=account))
+        return int(recon.uneven_matches(conn, account=account_day.account, day=account_day.day))
 
 
 def _inputs(frame: pl.DataFrame) -> Inputs:

@@ -1,8 +1,8 @@
 """The reconciliation assets: inputs of both sides, then matches, breaks and bridge together.
 
 Matches, breaks and bridge are one result, written in one transaction: one
-asset definition, with its checks. Each
-partition is an accounting day of a provider account.
+asset definition, with its checks. Each partition is an accounting day of a
+provider account. What is shown of a run beside the assets is in `shown`.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import dagster as dg
 from order_ops.jobs.catalogue import RECONCILE_PAYMENTS
 from order_ops.jobs.days.reconciliation_days import AccountDay
 from order_ops.jobs.running.runtime import Running
+from order_ops.orchestration.assets import shown
 from order_ops.orchestration.assets.chosen import chosen
 from order_ops.orchestration.assets.described import DAILY, LEDGER, OWNERS, PROVIDER_FILES, columns
 from order_ops.orchestration.partitions import account_days
@@ -47,7 +48,7 @@ def provider_transactions(
     def work(running: Running) -> "Inputs":
         return read_provider(running.pool, AccountDay.parse(context.partition_key))
 
-    yield from _inputs(performed(context, order_ops, RECONCILE_PAYMENTS, work, once=False))
+    yield from shown.inputs(performed(context, order_ops, RECONCILE_PAYMENTS, work, once=False))
 
 
 @dg.asset(
@@ -74,7 +75,7 @@ def internal_transactions(
         account_day = AccountDay.parse(context.partition_key)
         return snapshot_internal(running.pool, order_ops.mapping, account_day)
 
-    yield from _inputs(performed(context, order_ops, RECONCILE_PAYMENTS, work, once=False))
+    yield from shown.inputs(performed(context, order_ops, RECONCILE_PAYMENTS, work, once=False))
 
 
 class ReconcileConfig(dg.Config):
@@ -168,7 +169,7 @@ def reconcile_payments(
         )
 
     if config.dry_run:
-        _observe(
+        shown.observe(
             context, performed(context, order_ops, RECONCILE_PAYMENTS, reconciled, dry_run=True)
         )
         return
@@ -184,120 +185,8 @@ def reconcile_payments(
     if done is None:
         return
     day, report, unwritten = done
-    uneven = reconcile.uneven_matches(order_ops.pool, account_day.account)
+    uneven = reconcile.uneven_matches(order_ops.pool, account_day)
     yield from chosen(
-        context, (_matches(day, uneven, unwritten), _breaks(day, str(report)), _bridge(day))
-    )
-
-
-def _observe(context: dg.AssetExecutionContext, done: "DayResult | None") -> None:
-    """What a dry run found, where the assets are looked at; they are not materialised."""
-    if done is None:
-        return
-    from order_ops.jobs.days.report import difference_markdown  # noqa: PLC0415 - plots
-
-    for key in sorted(context.selected_asset_keys):
-        context.log_event(
-            dg.AssetObservation(
-                asset_key=key,
-                partition=context.partition_key,
-                metadata={
-                    "dry_run": True,
-                    "verdict": done.result.verdict,
-                    "verdict_stands": done.stood.verdict if done.stood else "none",
-                    "changes": done.difference.height,
-                    "difference": dg.MetadataValue.md(difference_markdown(done)),
-                },
-            )
-        )
-
-
-def _inputs(inputs: "Inputs | None") -> Iterator["dg.MaterializeResult[None]"]:
-    """What was read; nothing when it was not for this run to read it."""
-    if inputs is None:
-        return
-    yield dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": inputs.entries,
-            "amount_minor": inputs.amount_minor,
-            "sha256": inputs.sha256,
-        },
-        data_version=dg.DataVersion(inputs.sha256[:32]),
-    )
-
-
-def _matches(done: "DayResult", uneven: int, unwritten: int) -> "dg.MaterializeResult[None]":
-    files = dg.AssetCheckResult(
-        check_name="parquet_says_what_the_tables_say",
-        asset_key="payment_matches",
-        passed=unwritten == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"days_to_write": unwritten},
-    )
-    check = dg.AssetCheckResult(
-        check_name="entries_matched_once",
-        asset_key="payment_matches",
-        passed=uneven == 0,
-        metadata={"uneven_matches": uneven},
-    )
-    return dg.MaterializeResult(
-        asset_key="payment_matches",
-        metadata={
-            "dagster/row_count": done.result.matches.height,
-            "matched": done.result.matched,
-            "verdict": done.result.verdict,
-        },
-        check_results=[check, files],
-    )
-
-
-def _breaks(done: "DayResult", report: str) -> "dg.MaterializeResult[None]":
-    from order_ops.jobs.days.report import breaks_markdown, difference_markdown  # noqa: PLC0415 - plots
-    from order_ops.reconciliation.summary import money_sentence  # noqa: PLC0415 - dataframes
-
-    changed = difference_markdown(done) if done.stood else "The first run of this day."
-    return dg.MaterializeResult(
-        asset_key="reconciliation_breaks",
-        metadata={
-            "dagster/row_count": done.result.breaks.height,
-            "at_stake": dg.MetadataValue.md(money_sentence(done.summary["breaks"])),
-            "breaks": dg.MetadataValue.md(breaks_markdown(done)),
-            "changed": dg.MetadataValue.md(changed),
-            "proposals": done.result.proposals.height,
-            "report": dg.MetadataValue.path(report),
-        },
-        check_results=[_unclassified(done)],
-    )
-
-
-def _unclassified(done: "DayResult") -> dg.AssetCheckResult:
-    found = done.result.breaks["class"].to_list().count("unclassified")
-    return dg.AssetCheckResult(
-        check_name="no_break_is_unclassified",
-        asset_key="reconciliation_breaks",
-        passed=found == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"unclassified": found},
-    )
-
-
-def _bridge(done: "DayResult") -> "dg.MaterializeResult[None]":
-    from order_ops.jobs.days.report import bridge_markdown, bridge_plots  # noqa: PLC0415 - plots
-
-    residual = dict(done.result.residual_minor)
-    check = dg.AssetCheckResult(
-        check_name="bridge_closes_to_zero",
-        asset_key="reconciliation_bridge",
-        passed=not any(residual.values()),
-        metadata={"residual_minor": residual},
-    )
-    return dg.MaterializeResult(
-        asset_key="reconciliation_bridge",
-        metadata={
-            "dagster/row_count": done.result.bridge.height,
-            "verdict": done.result.verdict,
-            "bridge": dg.MetadataValue.md(bridge_markdown(done)),
-            "plot": dg.MetadataValue.md(bridge_plots(done)),
-        },
-        check_results=[check],
+        context,
+        (shown.matches(day, uneven, unwritten), shown.breaks(day, str(report)), shown.bridge(day)),
     )

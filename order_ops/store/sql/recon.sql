@@ -281,11 +281,11 @@ WHERE account = ANY (:account::text[]) AND day BETWEEN :first_day AND :last_day
 ORDER BY account, day;
 
 -- name: uneven_matches$
--- Matches that have no entry on a side, or several on both: what a key cannot forbid.
+-- Matches of a day that have no entry on a side, or several on both: what a key cannot forbid.
 SELECT count(*) FROM (
     SELECT p.match_id FROM recon.payment_matches p
     LEFT JOIN recon.match_members m USING (account, match_id)
-    WHERE p.account = :account GROUP BY p.match_id
+    WHERE p.account = :account AND p.day = :day GROUP BY p.match_id
     HAVING LEAST(count(*) FILTER (WHERE m.side = 'internal'),
         count(*) FILTER (WHERE m.side = 'provider')) <> 1
 ) uneven;

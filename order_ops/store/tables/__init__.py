@@ -1,4 +1,4 @@
-"""Every table of order_ops, as SQLAlchemy Core metadata, a module per schema.
+"""Every table of order_ops, as SQLAlchemy Core metadata, a module per schema, `recon` in several.
 
 Money is bigint in minor units beside its ISO 4217 currency, times are
 timestamptz in UTC, every business row has its tenant. Constraints live here
@@ -13,7 +13,8 @@ from order_ops.store.tables import (
     jobs,
     ops,
     orders,
-    recon,
+    recon_inputs,
+    recon_results,
     watched,
 )
 from order_ops.store.tables.columns import SCHEMAS, metadata
@@ -28,6 +29,7 @@ __all__ = [
     "metadata",
     "ops",
     "orders",
-    "recon",
+    "recon_inputs",
+    "recon_results",
     "watched",
 ]

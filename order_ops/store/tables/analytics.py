@@ -4,18 +4,18 @@ The views are made by migrations; the sentences become comments of their columns
 dictionary. Columns keep their names; new ones are added at the end.
 """
 
-from order_ops.store.tables import recon
+from order_ops.store.tables import recon_inputs, recon_results
 
 PARTITIONED = (
-    recon.provider_transactions,
-    recon.internal_transactions,
-    recon.payment_matches,
-    recon.match_members,
-    recon.reconciliation_breaks,
-    recon.break_members,
-    recon.match_proposals,
-    recon.proposal_members,
-    recon.reconciliation_bridge,
+    recon_inputs.provider_transactions,
+    recon_inputs.internal_transactions,
+    recon_results.payment_matches,
+    recon_results.match_members,
+    recon_results.reconciliation_breaks,
+    recon_results.break_members,
+    recon_results.match_proposals,
+    recon_results.proposal_members,
+    recon_results.reconciliation_bridge,
 )
 """Tables with an account and a day in each row; a view of the same name has the same columns."""
 

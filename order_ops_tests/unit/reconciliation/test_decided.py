@@ -202,6 +202,19 @@ def test_an_accepted_proposal_is_a_match_that_names_who_accepted_it() -> None:
 def test_an_accepted_proposal_that_lacks_an_entry_forces_nothing() -> None:
     result = run(SET[0][:1], SET[1], decisions=Decisions(NOTHING.breaks, [FORCED]))
     assert (result.matched, result.breaks.height) == (0, 2)
+    told = (
+        f"Was in a match that alice accepted from {TODAY} on, which links nothing any more: "
+        "an entry of it has another match, or was taken back."
+    )
+    assert all(text.endswith(told) for text in result.breaks["explanation"])
+    before = run(SET[0][:1], SET[1])
+    assert before.breaks.drop("explanation").equals(result.breaks.drop("explanation"))
+
+
+def test_an_accepted_proposal_that_was_a_match_on_an_earlier_day_is_nobodys_concern() -> None:
+    later = [ours("p9", 500, "c")], [theirs("t9", 700, "c")]
+    found = only_break(run(*later, decisions=Decisions(NOTHING.breaks, [FORCED])))
+    assert "alice" not in found["explanation"]
 
 
 def test_entries_of_two_accepted_proposals_are_not_guessed() -> None:
