@@ -14,7 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from order_ops.reconciliation.bank import BankSide
-from order_ops.reconciliation.core import Day, Entries, reconcile
+from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.day import Day, Entries
 
 folder = Path(sys.argv[1])
 day: Day = pickle.loads((folder / "day.pickle").read_bytes())

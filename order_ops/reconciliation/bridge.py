@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals as nw
 
-from order_ops.reconciliation.classes import CLASSES, CLEAN
+from order_ops.reconciliation.classes import CLASSES
 from order_ops.reconciliation.frames import Frame, eager
 
 LINES = (
@@ -100,11 +100,11 @@ def between(members: Frame) -> dict[str, dict[str, Sum]]:
     return lines
 
 
-def tolerated(judged: Frame) -> dict[str, Sum]:
-    """Sum the differences of pairs that the rules let pass, by currency."""
+def tolerated(agreed: Frame) -> dict[str, Sum]:
+    """Sum the differences of pairs that the rules let pass (`judging.AGREED`), by currency."""
     grouped = (
-        judged.with_columns(apart=nw.col("their_effective") - nw.col("effective_minor"))
-        .filter(nw.col("rank") == CLEAN, nw.col("apart") != 0)
+        agreed.with_columns(apart=nw.col("their_effective") - nw.col("effective_minor"))
+        .filter(nw.col("apart") != 0)
         .group_by("currency")
         .agg(amount=nw.col("apart").sum(), pairs=nw.len())
     )

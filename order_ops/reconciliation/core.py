@@ -6,117 +6,23 @@ the same result for the same entries in any order.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Generic
+from typing import Any
 
 import narwhals as nw
-from narwhals.typing import FrameT, IntoFrame
 
 from order_ops.reconciliation import bank as banking
-from order_ops.reconciliation import bank_bridge, forced, payouts, proposals, tables
+from order_ops.reconciliation import bank_bridge, forced, one_to_one, payouts, proposals, tables
 from order_ops.reconciliation import bridge as bridging
-from order_ops.reconciliation.bank import BankSide
 from order_ops.reconciliation.breaks import Repeats, findings, typed
 from order_ops.reconciliation.closing import Closing
-from order_ops.reconciliation.decided import Decisions, decide, stated
-from order_ops.reconciliation.frames import (
-    Frame,
-    computed,
-    eager,
-    internal_entries,
-    provider_entries,
-    refuse_duplicate_ids,
-)
-from order_ops.reconciliation.incomplete import Gap
-from order_ops.reconciliation.judging import judge_pairs
+from order_ops.reconciliation.day import Day, Entries, Sides, sides_of
+from order_ops.reconciliation.decided import Decisions, Forced, decide, stated
+from order_ops.reconciliation.frames import Frame, computed, eager
+from order_ops.reconciliation.judging import agreed, judge_pairs
 from order_ops.reconciliation.matching import Matching, match
 from order_ops.reconciliation.payouts import settle
 from order_ops.reconciliation.proposals import Proposal
 from order_ops.reconciliation.result import BRIDGE, LEG, OUTSIDE, Reconciliation, Verdict
-from order_ops.reconciliation.rules import Rules
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """Which day of which account is closed, under which rules.
-
-    Attributes:
-        closing: the accounting day being closed; grace is counted up to it.
-        account, tenant: the provider account, and whose it is.
-        provider: names the rules' section.
-        rules: see `rules.load_rules`.
-        incomplete: why the input is known to lack something; with any reason no verdict is given.
-        names_payouts: the provider's lines say which payout they are in; where they do not, payouts
-            are not looked at.
-        gaps: what it lacks, by name: the same, and each is a break as well.
-    """
-
-    closing: date
-    account: str
-    tenant: str
-    rules: Rules
-    provider: str = "stripe"
-    incomplete: Sequence[str] = ()
-    names_payouts: bool = True
-    gaps: Sequence[Gap] = ()
-
-    @property
-    def lacking(self) -> tuple[str, ...]:
-        """Why no verdict is given; empty: one is."""
-        return (*self.incomplete, *(gap.told for gap in self.gaps))
-
-
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """What a day is reconciled from.
-
-    Attributes:
-        internal: our entries of the day, columns `frames.INTERNAL`.
-        provider: the provider's lines of the day, columns `frames.PROVIDER`.
-        carried_internal: our entries that an earlier `carry_out` named; None: of no earlier day.
-        carried_provider: the provider's lines that it named; None: the same.
-        carried_settlement: those of any kind that it named as not yet paid out; None: the same.
-        bank: lines of the bank; None where it is not known, and no payout is looked for in it.
-    """
-
-    internal: IntoFrame
-    provider: IntoFrame
-    carried_internal: IntoFrame | None = None
-    carried_provider: IntoFrame | None = None
-    carried_settlement: IntoFrame | None = None
-    bank: BankSide | None = None
-
-    @property
-    def frames(self) -> dict[str, Any]:
-        """Those of ours and of the provider that are there, by their names here."""
-        given = {name: getattr(self, name) for name in _OF_PAYMENTS}
-        return {name: frame for name, frame in given.items() if frame is not None}
-
-    @property
-    def by_side(self) -> Mapping[str, Sequence[IntoFrame | None]]:
-        """All of them, by the side that results name."""
-        bank = self.bank
-        return {
-            "internal": (self.internal, self.carried_internal),
-            "provider": (self.provider, self.carried_provider, self.carried_settlement),
-            banking.PAYOUTS: (self.provider, bank.carried_payouts if bank else None),
-            banking.LINES_OF_BANK: (bank.lines, bank.carried) if bank else (),
-        }
-
-
-_OF_PAYMENTS = (
-    "internal", "provider", "carried_internal", "carried_provider", "carried_settlement",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Sides(Generic[FrameT]):
-    """Entries of the day, and those that earlier days carried forward, of both sides."""
-
-    ours: FrameT
-    theirs: FrameT
-    ours_before: FrameT
-    theirs_before: FrameT
 
 
 def reconcile(
@@ -138,23 +44,48 @@ def reconcile(
         FrameError: a column is missing, mistyped or empty, an entry id stands twice on a side, or
             a decision is of a later day.
     """
-    sides = _sides(entries)
     closing = Closing.of(day.closing, day.rules, day.provider)
     if not day.names_payouts:
         closing = closing.without_payouts()
-    matching = match(
-        nw.concat([sides.ours_before, sides.ours]),
-        nw.concat([sides.theirs_before, sides.theirs]),
-        closing.rules,
-        decisions.forced if decisions else (),
-    )
-    judged = computed(judge_pairs(matching.pairs, closing))
-    found = typed(eager(findings(matching, judged, closing, repeats)))
+    linked = _linked(sides_of(entries), closing, decisions.forced if decisions else ())
     settled = settle(entries.provider, entries.carried_settlement, closing)
     banked = banking.find_payouts(entries.provider, entries.bank, closing)
     outside = tables.outside(entries.provider)
-    known = _Judged(closing, matching, judged, found, settled, banked, entries)
-    return _result(day, sides, known, outside, decisions)
+    found = typed(eager(findings(linked.matching, linked.judged, closing, repeats)))
+    known = _Judged(closing, linked, found, settled, banked, entries)
+    return _result(day, known, outside, decisions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """What was linked.
+
+    Attributes:
+        totals: lines of the bridge that come from the input alone.
+        matching, judged: what the passes made of it.
+        agreed: all pairs that agree, columns `judging.AGREED`.
+    """
+
+    totals: Mapping[str, bridging.Sums]
+    matching: Matching[Frame]
+    judged: Frame
+    agreed: Frame
+
+
+def _linked(sides: Sides[Frame], closing: Closing, links: Sequence[Forced]) -> _Linked:
+    ours = computed(nw.concat([sides.ours_before, sides.ours]))
+    theirs = computed(nw.concat([sides.theirs_before, sides.theirs]))
+    known = ours.filter(~nw.col("provider_ref").is_null()).select("provider_ref")
+    first = []
+    # an engine that spills to disk has no need of slices
+    if isinstance(ours, nw.DataFrame):
+        taken = one_to_one.take(ours, theirs, closing, links)
+        ours, theirs = taken.internal_left, taken.provider_left
+        first = [taken.agreed]
+    matching = match(ours, theirs, known, closing.rules, links)
+    judged = computed(judge_pairs(matching.pairs, closing))
+    every = nw.concat([*first, eager(agreed(judged))])
+    return _Linked(_totals(sides), matching, judged, every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +93,7 @@ class _Judged:
     """What was linked, what that comes to, and what is wrong in each leg."""
 
     closing: Closing
-    matching: Matching[Frame]
-    pairs: Frame
+    linked: _Linked
     found: Frame
     settled: payouts.Settled
     banked: banking.Banked
@@ -172,14 +102,13 @@ class _Judged:
 
 def _result(
     day: Day,
-    sides: Sides[Frame],
     judged: _Judged,
     outside: list[dict[str, Any]],
     decisions: Decisions | None,
 ) -> Reconciliation:
     """The tables and figures of a result."""
     found = nw.concat([judged.found, judged.settled.found, judged.banked.found])
-    matching, backend = judged.matching, found.implementation
+    linked, matching, backend = judged.linked, judged.linked.matching, found.implementation
     parts, key = eager(matching.parts), ["leg", "key", "currency"]
     breaks = tables.breaks(found, judged.closing, day.tenant, day.account)
     break_members = tables.break_members(found.join(breaks.select("break_id", *key), on=key), parts)
@@ -189,17 +118,17 @@ def _result(
     settled = payouts.close(judged.settled, closed)
     banked = banking.close(judged.banked, closed)
     links = decisions.forced if decisions else ()
-    breaks = forced.told_lapsed(decided.breaks, break_members, judged.pairs, links)
+    breaks = forced.told_lapsed(decided.breaks, break_members, linked.judged, links)
     breaks = tables.with_gaps(breaks, day.gaps, judged.closing, day.tenant, day.account)
     members = found.join(decided.status, on=key)
-    bridge = _bridge(sides, judged.pairs, members.filter(nw.col("leg") == LEG))
+    bridge = _bridge(linked, members.filter(nw.col("leg") == LEG))
     paid_out, in_bank = _later_bridges(settled, banked)
     residual = _residuals([*bridge, *paid_out, *in_bank])
-    matches = forced.worded(tables.matches(judged.pairs), links)
+    matches = forced.worded(tables.matches(linked.agreed), links)
     proposed, proposal_members = proposals.frames(_proposed(matching, judged.closing), backend)
     gross, net = tables.drift(members)
     carried_on = judged.found.join(decided.closed, on=key, how="anti")
-    carried = tables.carry_out(carried_on, judged.pairs, matching, judged.closing)
+    carried = tables.carry_out(carried_on, linked.judged, matching, judged.closing)
     return Reconciliation(
         verdict=_verdict(breaks, residual, day.lacking),
         matched=len(matches),
@@ -232,29 +161,21 @@ def _proposed(matching: Matching[Frame], closing: Closing) -> list[Proposal]:
     return found
 
 
-def _sides(entries: Entries) -> Sides[Frame]:
-    ours, theirs = internal_entries(entries.internal), provider_entries(entries.provider)
-    ours_before, theirs_before = ours.head(0), theirs.head(0)
-    if entries.carried_internal is not None:
-        ours_before = internal_entries(entries.carried_internal)
-    if entries.carried_provider is not None:
-        theirs_before = provider_entries(entries.carried_provider)
-    refuse_duplicate_ids(nw.concat([ours_before, ours]), "internal")
-    refuse_duplicate_ids(nw.concat([theirs_before, theirs]), "provider")
-    return Sides(ours, theirs, ours_before, theirs_before)
+def _totals(sides: Sides[Frame]) -> Mapping[str, bridging.Sums]:
+    """The lines of the bridge that come from the input alone."""
+    return {
+        "internal_total": bridging.sums(sides.ours),
+        "opening_carry_forward": bridging.minus(sides.ours_before, sides.theirs_before),
+        "provider_total": bridging.sums(sides.theirs),
+    }
 
 
-def _bridge(sides: Sides[Frame], judged: Frame, members: Frame) -> list[dict[str, Any]]:
-    return bridging.build(
-        bridging.between(members)
-        | {
-            "internal_total": bridging.sums(sides.ours),
-            "opening_carry_forward": bridging.minus(sides.ours_before, sides.theirs_before),
-            "tolerated": bridging.tolerated(judged),
-            "exchanged": bridging.exchanged(judged),
-            "provider_total": bridging.sums(sides.theirs),
-        }
-    )
+def _bridge(linked: _Linked, members: Frame) -> list[dict[str, Any]]:
+    between = {
+        "tolerated": bridging.tolerated(linked.agreed),
+        "exchanged": bridging.exchanged(linked.judged),
+    }
+    return bridging.build({**bridging.between(members), **linked.totals, **between})
 
 
 def _later_bridges(

@@ -91,7 +91,8 @@ def told_lapsed(breaks: Frame, members: Frame, pairs: Frame, forced: Sequence[Fo
         pairs: what was linked on the day.
         forced: what holds on the day.
     """
-    linked = pairs.filter(nw.col("rule") == RULE)["entry_id"].to_list()
+    ours = eager(pairs.filter(nw.col("rule") == RULE).select("entry_id"))
+    linked = ours["entry_id"].to_list()
     lapsed = {
         (side, name): one
         for one in forced

@@ -17,6 +17,18 @@ from order_ops.reconciliation.closing import Closing
 from order_ops.reconciliation.crowds import STOPPED, THEIRS
 from order_ops.reconciliation.rules import Fee, Rate
 
+AGREED = (
+    "entry_id",
+    "entry_id_provider",
+    "rule",
+    "kind",
+    "currency",
+    "effective_minor",
+    "their_effective",
+    "day",
+)
+"""What is kept of a pair that agrees; day is the later of both."""
+
 _PPM = 1_000_000
 _CLEAN = nw.lit(CLEAN, nw.Int64)
 
@@ -40,6 +52,14 @@ def judge_pairs(pairs: FrameT, closing: Closing) -> FrameT:
     return compared.with_columns(gap=nw.col("their_minor") - nw.col("amount_minor")).with_columns(
         rank=_rank(closing)
     )
+
+
+def agreed(judged: FrameT) -> FrameT:
+    """Return the pairs that agree and moved money, with the columns `AGREED`."""
+    moved = (nw.col("status") == "succeeded") | (nw.col("status" + THEIRS) == "succeeded")
+    later = nw.col("day") >= nw.col("day" + THEIRS)
+    day = nw.when(later).then(nw.col("day")).otherwise(nw.col("day" + THEIRS))
+    return judged.filter(nw.col("rank") == CLEAN, moved).with_columns(day=day).select(AGREED)
 
 
 def _rank(closing: Closing) -> nw.Expr:

@@ -52,15 +52,19 @@ class Matching(Generic[FrameT]):
 
 
 def match(
-    internal: FrameT, provider: FrameT, rules: ProviderRules, forced: Sequence[Forced] = ()
+    internal: FrameT,
+    provider: FrameT,
+    known: FrameT,
+    rules: ProviderRules,
+    forced: Sequence[Forced] = (),
 ) -> Matching[FrameT]:
     """Run the passes over entries with the columns `ENTRY`, after the links that people made.
+
+    known: every provider_ref of ours, also of what is linked already.
 
     Within a step what has succeeded comes first: a failed attempt that shares its reference with
     the one that succeeded must not make it ambiguous.
     """
-    internal, provider = computed(internal), computed(provider)
-    known = internal.filter(~nw.col("provider_ref").is_null()).select("provider_ref")
     found = [link(Step("none", ("provider_ref",)), internal.head(0), provider.head(0))]
     if forced:
         found.append(link_forced(internal, provider, forced))

@@ -6,7 +6,8 @@ from typing import Any
 import narwhals as nw
 
 from order_ops.reconciliation.breaks import Repeats
-from order_ops.reconciliation.core import Day, Entries, reconcile
+from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.decided import Decisions
 from order_ops.reconciliation.engines import Engine, holding
 from order_ops.reconciliation.result import TABLES, Reconciliation

@@ -68,26 +68,19 @@ def _with_due(found: Frame, closing: Closing) -> Frame:
     return found.join(dues, on=["day", "grace_days"], how="inner")
 
 
-def matches(judged: Frame) -> Frame:
-    """Linked pairs that agree and moved money, in the order of our entry ids."""
-    agree = nw.col("rank") == CLEAN
-    moved = (nw.col("status") == "succeeded") | (nw.col("status" + THEIRS) == "succeeded")
-    later = nw.col("day") >= nw.col("day" + THEIRS)
-    return (
-        eager(judged.filter(agree, moved))
-        .select(
-            nw.concat_str("entry_id", "entry_id" + THEIRS, separator="~").alias("match_id"),
-            nw.col("rule", "kind", "currency"),
-            internal_minor=nw.col("effective_minor"),
-            provider_minor=nw.col("their_effective"),
-            difference_minor=nw.col("their_effective") - nw.col("effective_minor"),
-            day=nw.when(later).then(nw.col("day")).otherwise(nw.col("day" + THEIRS)),
-            explanation=words.of_match(),
-            internal_id=nw.col("entry_id"),
-            provider_id=nw.col("entry_id" + THEIRS),
-        )
-        .sort("internal_id")
-    )
+def matches(agreed: Frame) -> Frame:
+    """Linked pairs that agree and moved money (`judging.AGREED`), in the order of our entry ids."""
+    return agreed.select(
+        nw.concat_str("entry_id", "entry_id" + THEIRS, separator="~").alias("match_id"),
+        nw.col("rule", "kind", "currency"),
+        internal_minor=nw.col("effective_minor"),
+        provider_minor=nw.col("their_effective"),
+        difference_minor=nw.col("their_effective") - nw.col("effective_minor"),
+        day=nw.col("day"),
+        explanation=words.of_match(),
+        internal_id=nw.col("entry_id"),
+        provider_id=nw.col("entry_id" + THEIRS),
+    ).sort("internal_id")
 
 
 def match_members(matches: Frame, parts: Frame) -> Frame:

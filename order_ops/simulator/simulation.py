@@ -10,7 +10,7 @@ import polars as pl
 
 from order_ops.providers.files.report import LINE_SCHEMA
 from order_ops.reconciliation.bank import BankSide
-from order_ops.reconciliation.core import Day, Entries
+from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.incomplete import Gap
 from order_ops.reconciliation.rules import Rules
 from order_ops.simulator import contract, payouts

@@ -1,6 +1,6 @@
 """PySpark gives the same tables as Polars, on every labelled case; `make test-spark` runs it."""
 
-from order_ops.reconciliation.core import Entries
+from order_ops.reconciliation.day import Entries
 from order_ops.reconciliation.on_engine import reconcile_on
 from order_ops_tests.unit.reconciliation.cases import TABLES
 from order_ops_tests.unit.reconciliation.test_backends import DAY, labelled_sides, tables_of

@@ -15,8 +15,9 @@ from psycopg import sql
 from order_ops.jobs.days.reconciliation_days import AccountDay
 from order_ops.jobs.files.bank_statements import recognised
 from order_ops.mapping import Account
-from order_ops.reconciliation import core, frames
+from order_ops.reconciliation import frames
 from order_ops.reconciliation.bank import BankSide
+from order_ops.reconciliation.day import Entries
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.store import frames as stored
 from order_ops.store.engine import Connection
@@ -51,7 +52,7 @@ class DayEntries:
     bank: pl.DataFrame
     carried: Mapping[str, pl.DataFrame]
 
-    def of_core(self, *, bank: bool, shared: bool) -> core.Entries:
+    def of_core(self, *, bank: bool, shared: bool) -> Entries:
         """As the core takes them.
 
         Args:
@@ -59,7 +60,7 @@ class DayEntries:
             shared: other accounts are paid out to the same bank account.
         """
         side = BankSide(self.bank, self.carried["bank"], self.carried["payout"], shared)
-        return core.Entries(
+        return Entries(
             self.internal,
             self.provider,
             **{f"carried_{name}": self.carried[name] for name in _OF_PAYMENTS},

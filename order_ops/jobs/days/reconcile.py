@@ -24,7 +24,7 @@ from order_ops.reconciliation import frames
 from order_ops.reconciliation.breaks import Repeats
 from order_ops.reconciliation.calendars import BusinessDays
 from order_ops.reconciliation.closing import Side
-from order_ops.reconciliation.core import Day
+from order_ops.reconciliation.day import Day
 from order_ops.reconciliation.decided import told_breaks
 from order_ops.reconciliation.engines import Engine as FrameEngine
 from order_ops.reconciliation.on_engine import reconcile_on

@@ -13,7 +13,7 @@ import polars as pl
 from order_ops.jobs.days.internal_file import read_internal
 from order_ops.providers.files.registry import open_report
 from order_ops.providers.files.report import ProviderReport
-from order_ops.reconciliation.core import Day, Entries
+from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.engines import Engine
 from order_ops.reconciliation.on_engine import reconcile_on
 from order_ops.reconciliation.result import TABLES, Reconciliation

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import yaml
 
-from order_ops.reconciliation.core import Day, Entries, reconcile
+from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import Rules, load_rules, parse_rules
 

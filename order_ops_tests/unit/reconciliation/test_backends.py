@@ -5,7 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from order_ops.reconciliation.core import Day, Entries, reconcile
+from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.engines import Engine
 from order_ops.reconciliation.frames import internal_entries, provider_entries
 from order_ops.reconciliation.matching import match
@@ -59,7 +60,8 @@ def test_lazy_frames_come_to_the_same() -> None:
 def test_matching_stays_lazy() -> None:
     ours, theirs = (frame.lazy() for frame in labelled_sides())
     rules = load_rules().of("stripe")
-    matching = match(internal_entries(ours), provider_entries(theirs), rules)
+    internal = internal_entries(ours)
+    matching = match(internal, provider_entries(theirs), internal.select("provider_ref"), rules)
     assert isinstance(matching.pairs.to_native(), pl.LazyFrame)
 
 

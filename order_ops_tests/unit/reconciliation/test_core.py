@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from order_ops.reconciliation.core import Day, Entries, reconcile
+from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.frames import FrameError
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import Rules, load_rules

@@ -3,7 +3,8 @@
 from datetime import date, timedelta
 
 from order_ops.reconciliation.calendars import BusinessDays
-from order_ops.reconciliation.core import Day, Entries, reconcile
+from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.incomplete import (
     File,
     Gap,

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from order_ops.reconciliation.bank import BankSide
-from order_ops.reconciliation.core import Day, Entries, reconcile
+from order_ops.reconciliation.core import reconcile
+from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.incomplete import Gap
 from order_ops.reconciliation.result import Reconciliation
 from order_ops.reconciliation.rules import load_rules
