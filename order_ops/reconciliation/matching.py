@@ -135,6 +135,9 @@ class _Left(Generic[FrameT]):
     def bar(self, known: FrameT) -> None:
         """Keep from later steps the lines whose reference we know: they are other payments."""
         named = ~nw.col("provider_ref").is_null()
+        open_refs = nw.concat([self.paid, self.unpaid]).filter(named).select("provider_ref")
+        # few of all that we know: what is joined below is small, however long the day
+        known = computed(known.join(open_refs, on="provider_ref", how="semi"))
         for name in ("paid", "unpaid"):
             lines = getattr(self, name)
             ours = computed(lines.filter(named).join(known, on="provider_ref", how="semi"))

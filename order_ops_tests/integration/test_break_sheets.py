@@ -123,6 +123,29 @@ def test_what_changed_since_the_export_is_refused(broken: Shop, file: Path, tmp_
     assert "has changed since it was looked at: it is amount_short with BRL 3.00 at stake" in told
 
 
+@pytest.mark.parametrize("separator", [";", "\t"], ids=["semicolon", "tab"])
+def test_a_sheet_is_taken_as_a_spreadsheet_writes_it(
+    broken: Shop, file: Path, separator: str
+) -> None:
+    sheet = _exported(file)
+    rows = [row | {"decision": "", "reason": ""} for row in sheet.values()]
+    rows[0] |= {"decision": "Accept ", "reason": "estornado: não há o que fazer; é só R$ 3"}
+    blank = dict.fromkeys(rows[0], "")
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]), delimiter=separator, lineterminator="\r\n")
+        writer.writeheader()
+        writer.writerows([*reversed(rows), blank, blank])
+    done("import", file)
+    assert _events(broken) == [("accept", "ana", rows[0]["reason"])]
+
+
+def test_a_sheet_in_the_code_page_of_a_country_is_refused(broken: Shop, file: Path) -> None:
+    _filled(file, _exported(file), o3={"decision": "accept", "reason": "não há"})
+    file.write_bytes(file.read_text(encoding="utf-8-sig").encode("cp1252"))
+    assert "is not in UTF-8: save it again as CSV UTF-8" in refused("import", file)
+    assert _events(broken) == []
+
+
 def test_what_is_no_sheet_is_refused(broken: Shop, file: Path, tmp_path: Path) -> None:
     assert "cannot be read as CSV" in refused("import", tmp_path / "none.csv")
     file.write_text("a,b\n1,2\n", encoding="utf-8")

@@ -142,9 +142,13 @@ def _take(conn: Connection, desk: Desk, row: _Row) -> list[Acted]:
 def _read(file: Path) -> Iterator[_Row]:
     """Rows with what a spreadsheet was kept from running given back."""
     try:
-        frame = pl.read_csv(file, infer_schema=False).with_columns(pl.all().fill_null(""))
+        text = file.read_bytes().decode("utf-8-sig")
+        frame = pl.read_csv(text.encode(), separator=_separator(text), infer_schema=False)
+    except UnicodeDecodeError:
+        raise SheetError(f"{file}: is not in UTF-8: save it again as CSV UTF-8") from None
     except (OSError, pl.exceptions.PolarsError) as error:
         raise SheetError(f"{file}: cannot be read as CSV: {error}") from None
+    frame = frame.with_columns(pl.all().fill_null(""))
     missing = [name for name in _NEEDED if name not in frame.columns]
     if missing:
         raise SheetError(f"{file}: has no column {', '.join(missing)}: export the breaks again")
@@ -157,8 +161,17 @@ def _read(file: Path) -> Iterator[_Row]:
         yield _Row(line, {name: row[name].strip() for name in _NEEDED})
 
 
+def _separator(text: str) -> str:
+    """What the heading is separated by: spreadsheets write that of their country."""
+    heading = text.partition("\n")[0]
+    return max(",;\t", key=heading.count)
+
+
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise SheetError(f"due_date {text!r} is not written like 2026-01-31") from None
+        raise SheetError(
+            f"due_date {text!r} is not written like 2026-01-31: a spreadsheet leaves it so in a "
+            "column of text"
+        ) from None
