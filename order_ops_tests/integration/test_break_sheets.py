@@ -129,14 +129,14 @@ def test_a_sheet_is_taken_as_a_spreadsheet_writes_it(
 ) -> None:
     sheet = _exported(file)
     rows = [row | {"decision": "", "reason": ""} for row in sheet.values()]
-    rows[0] |= {"decision": "Accept ", "reason": "estornado: não há o que fazer; é só R$ 3"}
+    rows[0] |= {"decision": "Note ", "reason": "estornado: não há o que fazer; é só R$ 3"}
     blank = dict.fromkeys(rows[0], "")
     with file.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.DictWriter(lines, list(rows[0]), delimiter=separator, lineterminator="\r\n")
         writer.writeheader()
         writer.writerows([*reversed(rows), blank, blank])
     done("import", file)
-    assert _events(broken) == [("accept", "ana", rows[0]["reason"])]
+    assert _events(broken) == [("note", "ana", rows[0]["reason"])]
 
 
 def test_a_sheet_in_the_code_page_of_a_country_is_refused(broken: Shop, file: Path) -> None:
