@@ -146,8 +146,8 @@ def _gone_on(file: BinaryIO, asked: Asked) -> tuple[str | None, int]:
     if file.readline() == asked.line:
         whole = file.tell()
         for line in file:
-            told = orjson.loads(line) if line.endswith(b"\n") else {"object": END}
-            if told["object"] == END:
+            told = _read(line)
+            if told is None or told["object"] == END:
                 break
             after, lines, whole = told["id"], lines + 1, whole + len(line)
     file.seek(whole)
@@ -155,6 +155,16 @@ def _gone_on(file: BinaryIO, asked: Asked) -> tuple[str | None, int]:
     if not whole:
         _append(file, asked.line)
     return after, lines
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    """A line of an unfinished file; None: it is not whole, whatever has cut or damaged it."""
+    try:
+        told = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    named = isinstance(told, dict) and "object" in told and ("id" in told or told["object"] == END)
+    return told if named and line.endswith(b"\n") else None
 
 
 def _digest(file: BinaryIO) -> str:

@@ -8,11 +8,15 @@ import pytest
 
 from order_ops.analytics import load
 from order_ops.jobs.days.reconcile import uneven_matches
+from order_ops.jobs.days.reconciliation_days import AccountDay
 from order_ops.reconciliation.summary import summarise
 from order_ops.reporting.report import headline
+from order_ops.settings import get_settings
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.breaks import (
+    ACCOUNT,
     DAYS,
+    ROLES,
     done,
     due_days,
     lines_of,
@@ -167,6 +171,19 @@ def test_a_write_off_above_the_limit_takes_a_second_person(broken: Shop) -> None
     assert (listed()["o2"]["status"], listed()["o2"]["decided_by"]) == ("written_off", "cleo")
 
 
+def test_in_a_currency_without_a_limit_a_write_off_always_takes_a_second_person(
+    broken: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(ROLES.replace("BRL: 100", "USD: 1000000"), encoding="utf-8")
+    monkeypatch.setenv("ORDER_OPS_ROLES", str(elsewhere))
+    get_settings.cache_clear()
+    break_id = listed()["o1"]["break_id"]
+    assert "write-off proposed: BRL 0.10 is above" in done("write-off", break_id, "--reason", "x")
+    assert settle(broken) == [], "nothing is decided yet"
+    assert listed()["o1"]["state"] == "write_off_proposed"
+
+
 def test_a_rejected_write_off_leaves_it_open(broken: Shop) -> None:
     break_id = listed()["o2"]["break_id"]
     done("write-off", break_id, "--reason", "lost")
@@ -285,7 +302,8 @@ def test_one_line_for_several_orders_is_matched_once_it_is_accepted(
     settle(broken)
     sides = broken.rows("SELECT side, count(*) FROM recon.match_members GROUP BY 1 ORDER BY 1")
     assert [tuple(row) for row in sides] == [("internal", 2), ("provider", 1)]
-    assert uneven_matches(broken.pool, "shop-cards") == 0
+    days = [AccountDay(day, ACCOUNT) for day in DAYS]
+    assert [uneven_matches(broken.pool, day) for day in days] == [0, 0, 0]
     assert list(listed()) == ["o2", "o1"]
 
 

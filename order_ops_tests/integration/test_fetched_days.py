@@ -152,6 +152,42 @@ def test_days_are_due_until_they_are_fetched(api_shop: Shop, server: ProviderSer
     ]
 
 
+def test_a_day_of_long_ago_is_due_still(api_shop: Shop, server: ProviderServer) -> None:
+    server.script(PATH, page(1))
+    list(fetch_days(api_shop.pool, get_settings(), [(account(api_shop), DAY)]))
+    month_later = datetime(2026, 4, 12, 0, 5, tzinfo=UTC)
+    days = [day for _, day in due(api_shop.pool, api_shop.mapping, month_later)]
+    assert days == [DAY + timedelta(days=n) for n in range(1, 33)]
+
+
+def test_a_day_that_was_taken_back_is_fetched_by_name_alone(
+    api_shop: Shop, server: ProviderServer
+) -> None:
+    server.script(PATH, page(1), page(1))
+    (done,) = fetch_days(api_shop.pool, get_settings(), [(account(api_shop), DAY)])
+    file_id = str(done.ingested.file_id)
+    told = invoked.run("provider", "withdraw", file_id, "--reason", "a test", "--by", "ana")
+    assert told.exit_code == 0, told.output
+    now = datetime(2026, 3, 12, 0, 5, tzinfo=UTC)
+    assert DAY not in [day for _, day in due(api_shop.pool, api_shop.mapping, now)]
+    assert invoked.run(*FETCH, DAY.isoformat()).exit_code == 0
+    assert lines(api_shop) == ["txn_1"]
+
+
+def test_a_day_that_is_refused_keeps_no_other_waiting(
+    api_shop: Shop, server: ProviderServer
+) -> None:
+    other = page(1)
+    other.body["data"][0] |= {"amount": 77_700, "net": 77_700 - other.body["data"][0]["fee"]}
+    server.script(PATH, page(1), other, page(2))
+    wanted = [(account(api_shop), DAY + timedelta(days=n)) for n in range(3)]
+    fetched = fetch_days(api_shop.pool, get_settings(), wanted)
+    assert [next(fetched).day for _ in range(2)] == [DAY, DAY + timedelta(days=2)]
+    with pytest.raises(FetchError, match=r"account shop-cards, 2026-03-11: .*other amounts"):
+        next(fetched)
+    assert lines(api_shop) == ["txn_1", "txn_2"]
+
+
 def test_the_job_fetches_what_is_due_and_shows_it(
     api_shop: Shop, server: ProviderServer, instance: dg.DagsterInstance, defs: dg.Definitions
 ) -> None:

@@ -24,7 +24,7 @@ from order_ops.store.engine import transaction
 from order_ops.store.queries import files
 
 CAUGHT_UP = 7
-"""So many days back is looked for days that were not fetched."""
+"""So many days back the API is asked for at first; later on, for every day since the first one."""
 
 
 class FetchError(ClassifiedError, MendableError):
@@ -57,7 +57,10 @@ def days_between(account: Account, first: date, last: date, now: datetime) -> li
 
 
 def due(pool: Engine, mapping: Mapping, now: datetime) -> list[tuple[Account, date]]:
-    """Days that are over, and that no file of the API speaks of, of accounts with an `api`."""
+    """Days that are over, and that no file of the API speaks of, of accounts with an `api`.
+
+    A day whose file was taken back is one that a person has looked at: it is fetched by name alone.
+    """
     asked = [account for account in mapping.accounts if account.api]
     names = [account.name for account in asked]
     with transaction(pool) as conn:
@@ -66,12 +69,10 @@ def due(pool: Engine, mapping: Mapping, now: datetime) -> list[tuple[Account, da
     found = []
     for account in asked:
         last = account.last_closed_day(now)
-        days = [last - timedelta(days=n) for n in reversed(range(CAUGHT_UP))]
-        found += [
-            (account, day)
-            for day in days
-            if day >= account.first_day and (account.name, day) not in known
-        ]
+        told = [day for name, day in known if name == account.name]
+        first = max(account.first_day, min([last - timedelta(days=CAUGHT_UP - 1), *told]))
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        found += [(account, day) for day in days if (account.name, day) not in known]
     return found
 
 
@@ -81,13 +82,15 @@ def fetch_days(
     wanted: Sequence[tuple[Account, date]],
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Fetched]:
-    """Fetch days and take them in; an account that cannot be fetched keeps no other waiting.
+    """Fetch days and take them in; what cannot be fetched or is refused keeps nothing waiting.
+
+    An account that cannot be reached is not asked again; a day that is refused is one day.
 
     Raises:
-        FetchError: of the first account that could not be fetched, once the others were.
-        ClassifiedError: it has no key, or no API.
+        FetchError: of all that failed, once the others were fetched; of the kind of the first.
     """
     failed = dict[str, FetchError]()
+    refused = list[FetchError]()
     for account, day in wanted:
         if account.name in failed:
             continue
@@ -97,10 +100,13 @@ def fetch_days(
             failed[account.name] = FetchError(_explained(account, day, error), error.kind)
         except ClassifiedError as error:
             failed[account.name] = FetchError(str(error), error.kind)
+        except MendableError as error:
+            told = f"account {account.name}, {day}: {error}"
+            refused.append(FetchError(told, FailureKind.PERMANENT))
         else:
             yield Fetched(account.name, day, done)
-    for failure in failed.values():
-        raise failure
+    if failures := [*failed.values(), *refused]:
+        raise FetchError("\n".join(map(str, failures)), failures[0].kind)
 
 
 def _fetched(

@@ -40,9 +40,9 @@ SELECT id, provider, name, lines, days[1] AS first_day, days[cardinality(days)] 
 FROM recon.source_file WHERE account = :account ORDER BY id;
 
 -- name: days_told_by
--- Days that files of a kind speak of.
+-- Days that files of a kind speak of, or spoke of until they were taken back.
 SELECT DISTINCT f.account, day FROM recon.source_file f, unnest(f.days) AS told(day)
-WHERE f.account = ANY (:accounts::text[]) AND f.provider = :provider AND f.withdrawn_at IS NULL;
+WHERE f.account = ANY (:accounts::text[]) AND f.provider = :provider;
 
 -- name: standing_files
 -- Files that count; a corrected one of a bank does not.

@@ -115,14 +115,16 @@ def test_what_was_cut_goes_on_behind_the_last_whole_page(
     assert open_report(f"stripe_balance_transactions:{path}").lines.height == 230
 
 
-def test_a_line_that_was_cut_in_writing_is_asked_for_again(
-    server: ProviderServer, stripe: BalanceTransactions, tmp_path: Path
+@pytest.mark.parametrize("end", [b"", b"\n", b'"}\n'], ids=["cut", "broken", "not ours"])
+def test_a_line_that_is_not_whole_is_asked_for_again(
+    server: ProviderServer, stripe: BalanceTransactions, tmp_path: Path, end: bytes
 ) -> None:
     server.script(PATH, PAGES[0], Answer(status=500, body={}))
     with pytest.raises(ProviderError):
         fetch(stripe, ASKED, tmp_path, "day")
     part = tmp_path / "day.part"
-    part.write_bytes(part.read_bytes()[:-10])
+    *whole, last = part.read_bytes().splitlines(keepends=True)
+    part.write_bytes(b"".join(whole) + (b'{"x": "y' if end == b'"}\n' else last[:-10]) + end)
     server.script(PATH, page(100, 230, more=False))
     path = fetch(stripe, ASKED, tmp_path, "day")
     assert behind(server)[-1] == "txn_99"

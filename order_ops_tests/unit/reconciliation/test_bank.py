@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from order_ops.reconciliation.bank import BankSide
 from order_ops.reconciliation.result import Reconciliation
+from order_ops_tests.unit.reconciliation.decisions import decided
 from order_ops_tests.unit.reconciliation.entries import (
     TODAY,
     Row,
@@ -187,6 +188,21 @@ def test_a_named_payout_of_another_amount_is_a_break_of_the_difference() -> None
                   before=([made], [credit("b1", 990, "po_1abc23", day=LONG_AGO)]))  # fmt: skip
     assert (rest.verdict, open_ids(rest)) == ("RECONCILED", [])
     assert bridge(rest)["transit_before"] == 10
+
+
+@pytest.mark.parametrize("booked", [[], [credit("b1", 990, "po_1abc23", day=LONG_AGO)]])
+def test_what_is_let_be_is_under_way_no_more_once_it_is_closed(booked: list[Row]) -> None:
+    made, under_way = [payout("po_1abc23", day=LONG_AGO)], 1000 - 990 * len(booked)
+    decisions = decided(looked(made, booked))
+    still = looked([], [], (made, booked), decisions=decisions)
+    assert only_break(still)["status"] == "accepted"
+    assert len(open_ids(still)) == 1 + len(booked)
+    assert (bridge(still)["transit_after"], "closed_transit" in bridge(still)) == (under_way, False)
+    last = TODAY + timedelta(days=RULES.of("stripe").unpaid_days)
+    after = looked([], [], (made, booked), day=last, decisions=decisions)
+    assert open_ids(after) == []
+    assert (bridge(after)["transit_after"], bridge(after)["closed_transit"]) == (0, under_way)
+    assert (after.verdict, after.residual_minor) == ("RECONCILED", {"BRL": 0})
 
 
 def test_what_the_provider_takes_from_the_bank_is_found_too() -> None:
