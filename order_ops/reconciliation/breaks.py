@@ -58,7 +58,7 @@ AWAITED = ("charge", "refund", "dispute")
 
 
 Repeats = Callable[[Side, Sequence[str]], Collection[str]]
-"""Which of some entries an earlier day has matched already, under another id."""
+"""Which of some entries an earlier day has matched already, under another id, or take that back."""
 
 
 def findings(
@@ -67,18 +67,21 @@ def findings(
     """Return everything that is not cleanly matched, with the columns `FINDING`."""
     broken = judged.filter(nw.col("rank") != CLEAN)
     paid = nw.col("status") == "succeeded"
-    stuck = closing.day - timedelta(days=closing.rules.stuck_days)
-    unfinished = matching.internal_left.filter(
-        nw.col("status") == "pending", nw.col("day") <= nw.lit(stuck)
-    )
+    latest = closing.day - timedelta(days=closing.rules.stuck_days)
+    unfinished = (nw.col("status") == "pending") & (nw.col("day") <= nw.lit(latest))
+    stuck = ranked("status_stuck")
+    unmapped = nw.col("kind") == "unclassified"
     found = nw.concat(
         [
             _of_pair(broken, "internal", closing),
             _of_pair(broken, "provider", closing),
             _of_aside(matching.aside),
             _of_lonely(matching.internal_left.filter(paid), "internal", closing, repeats),
-            _of_lonely(matching.provider_left.filter(paid), "provider", closing, repeats),
-            _lonely(unfinished, "internal", ranked("status_stuck"), _ZERO),
+            _of_lonely(
+                matching.provider_left.filter(paid | unmapped), "provider", closing, repeats
+            ),
+            _lonely(matching.internal_left.filter(unfinished), "internal", stuck, _ZERO),
+            _lonely(matching.provider_left.filter(unfinished, ~unmapped), "provider", stuck, _ZERO),
         ]
     )
     return found.with_columns(leg=nw.lit(LEG)).select(FINDING)
@@ -90,32 +93,48 @@ def typed(found: Frame) -> Frame:
 
 
 def group(found: FrameT) -> FrameT:
-    """Return one row per (leg, key, currency): the first class that fits, and the sums."""
+    """Return one row per (leg, key, currency): the first class that fits, and the sums.
+
+    What is at stake and the difference are of all that is broken, and of what waits only where
+    nothing is broken. The amounts that are told are of the entries of that class alone, `others`
+    counts the rest.
+    """
     ours, same = nw.col("side") == "internal", nw.col("entry_currency") == nw.col("currency")
-    theirs_only = nw.when(~ours)
-    parts = found.with_columns(
-        own_difference=nw.when(same).then(nw.col("difference_minor")).otherwise(_ZERO),
-        ours_minor=nw.when(ours).then(nw.col("amount_minor")).otherwise(_ZERO),
-        theirs_minor=theirs_only.then(nw.col("amount_minor")).otherwise(_ZERO),
-        ours_stake=nw.when(ours).then(nw.col("stake_minor")).otherwise(_ZERO),
-        theirs_stake=theirs_only.then(nw.col("stake_minor")).otherwise(_ZERO),
-        theirs_currency=theirs_only.then(nw.col("entry_currency")),
+    first, broken = nw.col("rank") == nw.col("lowest"), nw.col("rank") < PENDING
+    counts = broken | (nw.col("lowest") >= PENDING)
+    parts = found.with_columns(lowest=nw.col("rank").min().over(*_KEY)).with_columns(
+        **{name: nw.when(first).then(nw.col(name)) for name in _OF_CLASS},
+        own_difference=nw.when(same & counts).then(nw.col("difference_minor")).otherwise(_ZERO),
+        ours_minor=nw.when(ours & first).then(nw.col("amount_minor")).otherwise(_ZERO),
+        theirs_minor=nw.when(~ours & first).then(nw.col("amount_minor")).otherwise(_ZERO),
+        ours_told=nw.when(ours & first).then(nw.col("stake_minor")).otherwise(_ZERO),
+        theirs_told=nw.when(~ours & first).then(nw.col("stake_minor")).otherwise(_ZERO),
+        ours_stake=nw.when(ours & counts).then(nw.col("stake_minor")).otherwise(_ZERO),
+        theirs_stake=nw.when(~ours & counts).then(nw.col("stake_minor")).otherwise(_ZERO),
+        theirs_currency=nw.when(~ours & first).then(nw.col("entry_currency")),
+        others=nw.when(~first).then(nw.col("entries")).otherwise(_ZERO),
+        due=nw.when(counts).then(nw.col("due")),
     )
-    grouped = parts.group_by("leg", "key", "currency").agg(
-        nw.col("rank", "kind", "rule", "order_ref", "provider_ref").min(),
-        nw.col("order_state", "theirs_currency").min(),
+    grouped = parts.group_by(*_KEY).agg(
+        nw.col("rank", *_OF_CLASS, "theirs_currency").min(),
         nw.col("ours_minor", "theirs_minor", "ours_stake", "theirs_stake").sum(),
+        nw.col("ours_told", "theirs_told", "entries", "others").sum(),
         difference_minor=nw.col("own_difference").sum(),
-        entries=nw.col("entries").sum(),
         first_seen=nw.col("day").min(),
         break_on=nw.col("due").min(),
     )
     pending = nw.col("rank") >= PENDING
     return grouped.with_columns(
         at_stake_minor=nw.max_horizontal("ours_stake", "theirs_stake"),
+        stake_told=nw.max_horizontal("ours_told", "theirs_told"),
         status=nw.when(pending).then(nw.lit("pending")).otherwise(nw.lit("break")),
         place=nw.when(pending).then(nw.col("rank") - PENDING).otherwise(nw.col("rank")),
     ).with_columns(named("place").alias("class"))
+
+
+_KEY = ("leg", "key", "currency")
+_OF_CLASS = ("kind", "rule", "order_ref", "provider_ref", "order_state")
+"""What is told of a break by the entries of its class."""
 
 
 def named(column: str) -> nw.Expr:
@@ -155,7 +174,11 @@ def _of_pair(broken: FrameT, side: Side, closing: Closing) -> FrameT:
         nw.col("rank", "kind", "rule", "currency", "order_state"),
         side=nw.lit(side),
         entry_id=nw.col("entry_id" + own),
-        key=nw.coalesce(provider_ref, order_ref, nw.col("entry_id")),
+        key=nw.coalesce(
+            # ours first: what was ours alone keeps its break when a line is linked to it
+            *("provider_ref", "order_ref", "provider_ref" + THEIRS, "order_ref" + THEIRS),
+            "entry_id",
+        ),
         entry_currency=nw.col("currency")
         if ours
         else in_ours.otherwise(nw.col("currency" + THEIRS)),
@@ -195,22 +218,28 @@ def _of_lonely(left: FrameT, side: Side, closing: Closing, repeats: Repeats) -> 
     """Entries without a counterpart, those within their grace as pending."""
     again = list(repeats(side, eager(left.select("entry_id"))["entry_id"].to_list()))
     other = "provider" if side == "internal" else "internal"
+    taken_back = _takes_back()
     unrecorded = "dispute_unrecorded" if side == "provider" else f"missing_{other}"
     rank = (
         nw.when(nw.col("kind") == "unclassified")
         .then(ranked("unclassified"))
+        .when(nw.col("again") & taken_back & (nw.col("kind") == "charge"))
+        .then(ranked("recorded_not_paid"))
+        .when(nw.col("again") & taken_back)
+        .then(ranked("refund_missing_provider"))
         .when(nw.col("again"))
         .then(ranked(f"duplicate_{side}"))
         .when(nw.col("kind") == "dispute")
         .then(ranked(unrecorded))
         .when(nw.col("kind") == "refund")
         .then(ranked(f"refund_missing_{other}"))
-        .when(nw.col("reversals") == nw.col("entries"))
+        .when(taken_back)
         .then(ranked("amount_short"))
         .otherwise(ranked(f"missing_{other}"))
     )
     awaited = left.with_columns(again=nw.col("entry_id").is_in(again)).with_columns(
-        awaited=nw.col("kind").is_in(AWAITED) & ~nw.col("again"), waits=closing.waits(side)
+        awaited=nw.col("kind").is_in(AWAITED) & (~nw.col("again") | taken_back),
+        waits=closing.waits(side),
     )
     return _lonely(
         awaited,
@@ -220,10 +249,16 @@ def _of_lonely(left: FrameT, side: Side, closing: Closing, repeats: Repeats) -> 
     )
 
 
+def _takes_back() -> nw.Expr:
+    """Whether it takes a charge or a refund back that is not there: it is of an earlier day."""
+    return nw.col("reversals") == nw.col("entries")
+
+
 def _lonely(left: FrameT, side: Side, rank: nw.Expr, grace: nw.Expr) -> FrameT:
     sign = -1 if side == "internal" else 1
     return left.with_columns(
         rank=rank,
+        kind=nw.when(_takes_back()).then(nw.lit("reversal")).otherwise(nw.col("kind")),
         grace_days=grace,
         side=nw.lit(side),
         key=nw.coalesce("provider_ref", "order_ref", "entry_id"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals as nw
 
-from order_ops.reconciliation.classes import CLASSES
+from order_ops.reconciliation.classes import CLASSES, PENDING
 from order_ops.reconciliation.frames import Frame, eager
 
 LINES = (
@@ -70,6 +70,13 @@ def minus(ours: Frame, theirs: Frame) -> dict[str, Sum]:
         )
         for code in {*ours_sums, *theirs_sums}
     }
+
+
+def still_pending(members: Frame) -> Frame:
+    """Return findings of breaks, those that wait as pending though something else is broken."""
+    waits = (nw.col("rank") >= PENDING) & (nw.col("status") == "break")
+    status = nw.when(waits).then(nw.lit("pending")).otherwise(nw.col("status"))
+    return members.with_columns(status=status)
 
 
 def between(members: Frame) -> dict[str, dict[str, Sum]]:

@@ -18,6 +18,7 @@ from order_ops.reconciliation.closing import Closing
 from order_ops.reconciliation.day import Day, Entries, Sides, sides_of
 from order_ops.reconciliation.decided import Decisions, Forced, decide, stated
 from order_ops.reconciliation.frames import Frame, computed, eager
+from order_ops.reconciliation.given_back import with_given_back
 from order_ops.reconciliation.judging import agreed, judge_pairs
 from order_ops.reconciliation.matching import Matching, match
 from order_ops.reconciliation.payouts import settle
@@ -75,6 +76,7 @@ class _Linked:
 def _linked(sides: Sides[Frame], closing: Closing, links: Sequence[Forced]) -> _Linked:
     ours = computed(nw.concat([sides.ours_before, sides.ours]))
     theirs = computed(nw.concat([sides.theirs_before, sides.theirs]))
+    every_of_ours = ours
     known = ours.filter(~nw.col("provider_ref").is_null()).select("provider_ref")
     first = []
     # an engine that spills to disk has no need of slices
@@ -82,8 +84,9 @@ def _linked(sides: Sides[Frame], closing: Closing, links: Sequence[Forced]) -> _
         taken = one_to_one.take(ours, theirs, closing, links)
         ours, theirs = taken.internal_left, taken.provider_left
         first = [taken.agreed]
-    matching = match(ours, theirs, known, closing.rules, links)
-    judged = computed(judge_pairs(matching.pairs, closing))
+    matching = match(ours, theirs, known, closing, links)
+    pairs = with_given_back(matching.pairs, every_of_ours, first[0] if first else None)
+    judged = computed(judge_pairs(pairs, closing))
     every = nw.concat([*first, eager(agreed(judged))])
     return _Linked(_totals(sides), matching, judged, every)
 
@@ -120,7 +123,7 @@ def _result(
     links = decisions.forced if decisions else ()
     breaks = forced.told_lapsed(decided.breaks, break_members, linked.judged, links)
     breaks = tables.with_gaps(breaks, day.gaps, judged.closing, day.tenant, day.account)
-    members = found.join(decided.status, on=key)
+    members = bridging.still_pending(found.join(decided.status, on=key))
     bridge = _bridge(linked, members.filter(nw.col("leg") == LEG))
     paid_out, in_bank = _later_bridges(settled, banked)
     residual = _residuals([*bridge, *paid_out, *in_bank])

@@ -63,6 +63,11 @@ class Step:
         amounts_may_tell = "currency" in self.key and "amount_minor" not in self.key
         return MANY if amounts_may_tell else RANK["ambiguous"]
 
+    @property
+    def by_order(self) -> bool:
+        """Whether it links by the order's reference: two of the provider's then contradict it."""
+        return self.key[0] == "order_ref"
+
 
 @dataclass(frozen=True, slots=True)
 class Sorted(Generic[FrameT]):
@@ -103,7 +108,13 @@ def crowds_of(step: Step, internal: FrameT, provider: FrameT) -> FrameT:
     if step.groups:
         adds_up = nw.col("total") == nw.col("total" + THEIRS)
         in_parts = (adds_up & (one_of_ours | one_of_theirs)) | taken_back
+        if step.by_order:
+            in_parts = in_parts & ((nw.col("named") == 0) | (nw.col("named" + THEIRS) == 0))
         found.append((in_parts, nw.lit(GROUPED, nw.Int64)))
+    if step.by_order:
+        all_named = nw.col("named") == nw.col("entries")
+        all_of_theirs = nw.col("named" + THEIRS) == nw.col("entries" + THEIRS)
+        found.append((all_named & all_of_theirs, nw.lit(_FREE, nw.Int64)))
     rank: nw.Expr = nw.lit(step.rest, nw.Int64)
     for fits, made in reversed(found):
         rank = nw.when(fits).then(made).otherwise(rank)
@@ -113,7 +124,10 @@ def crowds_of(step: Step, internal: FrameT, provider: FrameT) -> FrameT:
 def _facts(step: Step, frame: FrameT) -> FrameT:
     return (
         frame.filter(~nw.col(step.key[0]).is_null())
-        .with_columns(amount=nw.col("amount_minor"))
+        .with_columns(
+            amount=nw.col("amount_minor"),
+            reference=nw.when(nw.col("provider_ref").is_null()).then(0).otherwise(1),
+        )
         .group_by(*step.key)
         .agg(
             entries=nw.len(),
@@ -121,6 +135,7 @@ def _facts(step: Step, frame: FrameT) -> FrameT:
             high=nw.col("amount").max(),
             total=nw.col("amount").sum(),
             taken=nw.col("reversals").sum(),
+            named=nw.col("reference").sum(),
         )
     )
 

@@ -38,6 +38,7 @@ def judge_pairs(pairs: FrameT, closing: Closing) -> FrameT:
 
     rank: CLEAN when it agrees. gap: provider's minus our amount, in our currency. exchanged: it is
     compared in the currency of the balance, since the provider exchanged what was paid into ours.
+    `given_back` must be there, see `given_back`.
     """
     other = nw.col("currency") != nw.col("currency" + THEIRS)
     same_balance = nw.col("currency") == nw.col("settlement_currency" + THEIRS)
@@ -70,9 +71,14 @@ def _rank(closing: Closing) -> nw.Expr:
     listed = nw.col("status" + THEIRS) == "succeeded"
     captured = listed & ~(taken_back & (nw.col("their_effective") == 0))
     differs = (nw.col("currency") != nw.col("currency" + THEIRS)) & ~nw.col("exchanged")
-    stopped = charge & nw.col("order_state").is_in(STOPPED).fill_null(value=False)
+    ended = nw.col("order_state").is_in(STOPPED).fill_null(value=False)
+    stopped = charge & ended & ~nw.col("given_back")
     tolerated = [nw.lit(item.tolerance_minor, nw.Int64) for item in rules.amounts]
     tolerance = last_fitting(rules.amounts, tolerated, nw.lit(0, nw.Int64))
+    # a refund of less is short as well, though its amount is above ours
+    taken = nw.col("amount_minor") < 0
+    short = (taken & (nw.col("gap") > 0)) | (~taken & (nw.col("gap") < 0))
+    less, more = ranked("amount_short"), ranked("amount_over")
     above = (nw.col("amount_minor").abs() > nw.col("ceiling_minor")).fill_null(value=False)
     unreleased = (nw.col("ceiling_minor") > nw.col("their_minor")).fill_null(value=False)
     found: list[tuple[nw.Expr, nw.Expr]] = [
@@ -81,8 +87,7 @@ def _rank(closing: Closing) -> nw.Expr:
         (~paid & captured, ranked("paid_not_recorded")),
         (paid & ~captured, _not_paid(closing)),
         (~paid & ~captured, _stuck(closing)),
-        (nw.col("gap") < -tolerance, ranked("amount_short")),
-        (nw.col("gap") > tolerance, ranked("amount_over")),
+        (nw.col("gap").abs() > tolerance, nw.when(short).then(less).otherwise(more)),
         (charge & unreleased & ~taken_back, ranked("partial_capture")),
         *_fees(rules.fees, charge),
         *_rates(rules.rates),
@@ -122,6 +127,7 @@ def _fees(fees: tuple[Fee, ...], charge: nw.Expr) -> list[tuple[nw.Expr, nw.Expr
     rest = amount - whole * _PPM
     actual = nw.col("fee_minor" + THEIRS)
     captures = nw.col("entries" + THEIRS) - nw.col("reversals" + THEIRS)
+    rounded = nw.max_horizontal(captures - 1, nw.lit(0, nw.Int64))
     off = []
     for fee in fees:
         ppm = int(fee.percent * 10_000)
@@ -130,7 +136,9 @@ def _fees(fees: tuple[Fee, ...], charge: nw.Expr) -> list[tuple[nw.Expr, nw.Expr
         off.append(
             nw.all_horizontal(
                 *(
-                    (actual - by_percent - times * fee.fixed_minor).abs() > fee.tolerance_minor
+                    (actual - by_percent - times * fee.fixed_minor).abs()
+                    # each capture has rounded its own part
+                    > nw.lit(fee.tolerance_minor, nw.Int64) + rounded
                     for times in (nw.lit(1, nw.Int64), captures)
                 ),
                 ignore_nulls=False,

@@ -101,12 +101,17 @@ def pair(step: Step, internal: FrameT, provider: FrameT) -> Paired[FrameT]:
     """Link the entries that are alone under the key on both sides.
 
     A pair is wide, and most entries become one: they are copied once, by the inner join, and what
-    is left is found by the key alone.
+    is left is found by the key alone. What bears two references of the provider is two payments,
+    whatever else it has in common.
     """
     ours, theirs = computed(_marked(internal, step)), computed(_marked(provider, step))
     key = list(step.key)
     alone = ours.filter(nw.col("alone")), theirs.filter(nw.col("alone"))
-    both = computed(alone[0].join(alone[1], on=key, how="inner", suffix=THEIRS))
+    both = alone[0].join(alone[1], on=key, how="inner", suffix=THEIRS)
+    if step.by_order:
+        either = nw.col("provider_ref").is_null() | nw.col("provider_ref" + THEIRS).is_null()
+        both = both.filter(either)
+    both = computed(both)
     paired = both.select(key)
     in_parts = (nw.col("entries") > 1) | (nw.col("entries" + THEIRS) > 1)
     rule = nw.when(in_parts).then(nw.lit("grouped")).otherwise(nw.lit(step.rule))

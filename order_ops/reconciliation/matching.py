@@ -12,13 +12,14 @@ from typing import Generic
 import narwhals as nw
 from narwhals.typing import FrameT
 
+from order_ops.reconciliation.closing import Closing
 from order_ops.reconciliation.crowds import Attempts, Step, attempts
 from order_ops.reconciliation.decided import Forced
 from order_ops.reconciliation.forced import link_forced
 from order_ops.reconciliation.frames import computed
 from order_ops.reconciliation.linking import Linked, is_empty, link
-from order_ops.reconciliation.nearness import nearest
-from order_ops.reconciliation.rules import PassName, ProviderRules
+from order_ops.reconciliation.nearness import nearest, of_one_order
+from order_ops.reconciliation.rules import PassName
 
 
 def steps(passes: Sequence[PassName]) -> Iterator[Step]:
@@ -40,7 +41,7 @@ def steps(passes: Sequence[PassName]) -> Iterator[Step]:
 class Matching(Generic[FrameT]):
     """What the passes made of two sides; columns as in `linking.Linked`.
 
-    near: pairs that are each other's single candidate, and that the rules do not accept.
+    near: pairs that are each other's single candidate, and that only a person may link.
     """
 
     pairs: FrameT
@@ -55,7 +56,7 @@ def match(
     internal: FrameT,
     provider: FrameT,
     known: FrameT,
-    rules: ProviderRules,
+    closing: Closing,
     forced: Sequence[Forced] = (),
 ) -> Matching[FrameT]:
     """Run the passes over entries with the columns `ENTRY`, after the links that people made.
@@ -65,6 +66,7 @@ def match(
     Within a step what has succeeded comes first: a failed attempt that shares its reference with
     the one that succeeded must not make it ambiguous.
     """
+    rules = closing.rules
     found = [link(Step("none", ("provider_ref",)), internal.head(0), provider.head(0))]
     if forced:
         found.append(link_forced(internal, provider, forced))
@@ -74,17 +76,19 @@ def match(
         if step.rule == "own_reference":
             left.bar(known)
         found += left.run(step)
-    linked, near = computed(nw.concat([part.pairs for part in found])), found[0].pairs
+    linked, near = computed(nw.concat([part.pairs for part in found])), [found[0].pairs]
+    if "own_reference" in rules.passes:
+        near.append(of_one_order(left.settled, left.paid))
     if "tolerance" in rules.passes:
-        nearby = nearest(left.settled, left.paid, rules.tolerance)
+        nearby = nearest(left.settled, left.paid, rules.tolerance, closing.day)
         if rules.tolerance.accept:
             linked = nw.concat([linked, nearby.pairs])
             left.settled, left.paid = nearby.internal_left, nearby.provider_left
         else:
-            near = nearby.pairs
+            near.append(nearby.pairs)
     return Matching(
         pairs=linked,
-        near=near,
+        near=computed(nw.concat(near)),
         aside=computed(nw.concat([part.aside for part in found])),
         parts=computed(nw.concat([part.parts for part in found])),
         internal_left=computed(nw.concat([left.settled, left.unsettled])),

@@ -1,11 +1,13 @@
-"""Entries that have no reference in common: alike in currency, kind, amount and day.
+"""Entries that no reference links: alike in currency, kind, amount and day, or of one order.
 
-Two entries are near when their amounts and days are as close as the rules say. They are linked only
-where each is the other's single candidate and the rules accept it; else they are proposed, or, with
-several candidates, nothing is said: that something looks like something else is no news.
+Two entries are near when their amounts and days are as close as the rules say, and no reference of
+theirs speaks against it. They are linked only where each is the other's single candidate, its
+window has passed and the rules accept it; else they are proposed, or, with several candidates,
+nothing is said: that something looks like something else is no news.
 """
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Generic
 
 import narwhals as nw
@@ -17,6 +19,8 @@ from order_ops.reconciliation.linking import is_empty
 from order_ops.reconciliation.rules import Near
 
 RULE = "tolerance"
+ONE_ORDER = "other_reference"
+"""Rule of a proposal: of one order and amount, under two references of the provider."""
 _MOST_ALIKE = 50
 """So many entries of one side that are alike are no hint of who belongs to whom."""
 
@@ -32,11 +36,18 @@ class Nearest(Generic[FrameT]):
     provider_left: FrameT
 
 
-def nearest(internal: FrameT, provider: FrameT, near: Near) -> Nearest[FrameT]:
-    """Pair the entries that are each other's single candidate."""
+def nearest(internal: FrameT, provider: FrameT, near: Near, closing: date) -> Nearest[FrameT]:
+    """Pair the entries that are each other's single candidate.
+
+    Where the rules accept them, those whose window is still open on the closing day are left: a
+    better candidate may come.
+    """
     candidates = computed(_candidates(internal, provider, near))
     single = (nw.len().over("entry_id") == 1) & (nw.len().over("entry_id" + THEIRS) == 1)
     single = single & ~nw.col("blind") & ~nw.col("blind" + THEIRS)
+    if near.accept:
+        latest = nw.lit(closing - timedelta(days=near.days))
+        single = single & (nw.col("day") <= latest) & (nw.col("day" + THEIRS) <= latest)
     columns = [*ENTRY, *(name + THEIRS for name in ENTRY)]
     pairs = computed(
         candidates.with_columns(single=single)
@@ -50,6 +61,26 @@ def nearest(internal: FrameT, provider: FrameT, near: Near) -> Nearest[FrameT]:
         internal_left=internal.join(taken, on="entry_id", how="anti"),
         provider_left=provider.join(taken, left_on="entry_id", right_on="other", how="anti"),
     )
+
+
+def of_one_order(internal: FrameT, provider: FrameT) -> FrameT:
+    """Pair what has the order, kind, currency and amount in common, alone on both sides.
+
+    Of what the passes have left, such pairs differ in the provider's reference.
+    """
+    key = ["order_ref", "kind", "currency", "amount_minor"]
+    ours, theirs = (
+        computed(
+            side.filter(~nw.col("order_ref").is_null(), ~nw.col("provider_ref").is_null())
+            .with_columns(alike=nw.len().over(*key))
+            .filter(nw.col("alike") == 1)
+        )
+        for side in (internal, provider)
+    )
+    both = computed(ours.join(theirs, on=key, how="inner", suffix=THEIRS))
+    of_key = [nw.col(name).alias(name + THEIRS) for name in key]
+    columns = [*ENTRY, *(name + THEIRS for name in ENTRY)]
+    return computed(both.with_columns(*of_key).select(columns).with_columns(rule=nw.lit(ONE_ORDER)))
 
 
 def _candidates(internal: FrameT, provider: FrameT, near: Near) -> FrameT:
@@ -86,10 +117,17 @@ def _candidates(internal: FrameT, provider: FrameT, near: Near) -> FrameT:
     day, other = (nw.col(name).cast(nw.Datetime("us")) for name in ("day", "day" + THEIRS))
     reach = f"{near.days}d"
     return found.filter(
+        *(_agrees(name) for name in ("order_ref", "provider_ref")),
         (nw.col("amount_minor") - nw.col("amount_minor" + THEIRS)).abs() <= near.amount_minor,
         day <= other.dt.offset_by(reach),
         other <= day.dt.offset_by(reach),
     )
+
+
+def _agrees(reference: str) -> nw.Expr:
+    """Whether both have the same reference, or one of them has none."""
+    one, other = nw.col(reference), nw.col(reference + THEIRS)
+    return (one == other).fill_null(value=True)
 
 
 def _bucketed(frame: FrameT, width: int) -> FrameT:

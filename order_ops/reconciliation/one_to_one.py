@@ -83,7 +83,8 @@ def _wide(internal: Frame, provider: Frame, rows: Frame) -> Frame:
     theirs = provider[rows["row" + THEIRS]]
     named = theirs.rename({name: name + THEIRS for name in theirs.columns})
     pairs = nw.concat([internal[rows["row"]], named], how="horizontal")
-    return pairs.with_columns(rule=nw.lit(RULE))
+    # of a payment that was given back, the passes judge
+    return pairs.with_columns(rule=nw.lit(RULE), given_back=nw.lit(value=False))
 
 
 def _without(side: Frame, rows: nw.Series[Any]) -> Frame:

@@ -164,7 +164,8 @@ def _mismatches(groups: Frame, closing: Closing) -> Frame:
     """Payouts that are not whole: what has no payout yet waits for one, and what has for lines."""
     rules = closing.rules
     paid = nw.col("payouts") > 0
-    grace = min(item.provider for item in rules.grace)
+    # a payout has lines of every method: it waits as long as the slowest
+    grace = max(item.provider for item in rules.grace)
     days = {True: grace, False: max(rules.settlement_days or 0, grace)}
     overdue = {seen: closing.business.latest_overdue(closing.day, days[seen]) for seen in days}
     waits = (

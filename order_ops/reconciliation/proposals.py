@@ -16,6 +16,7 @@ from order_ops.domain.money import format_minor
 from order_ops.reconciliation.closing import Closing
 from order_ops.reconciliation.crowds import THEIRS
 from order_ops.reconciliation.frames import Frame, eager
+from order_ops.reconciliation.nearness import ONE_ORDER
 from order_ops.reconciliation.subset_sum import MOST_FOUND, search
 
 PROPOSALS: Mapping[str, Any] = {
@@ -58,20 +59,34 @@ class Proposal:
 
 def of_pairs(pairs: Frame) -> list[Proposal]:
     """Propose the pairs that are near and that the rules do not accept."""
-    columns = ["entry_id", "entry_id" + THEIRS, "currency", "amount_minor", "amount_minor" + THEIRS]
     return [
         Proposal(
-            rule="tolerance",
-            currency=code,
-            internal=(ours,),
-            provider=(theirs,),
-            internal_minor=amount,
-            provider_minor=other,
-            explanation=f"No common reference; {format_minor(amount, code)} of ours and "
-            f"{format_minor(other, code)} of theirs are each other's only candidate.",
+            rule=row["rule"],
+            currency=row["currency"],
+            internal=(row["entry_id"],),
+            provider=(row["entry_id" + THEIRS],),
+            internal_minor=row["amount_minor"],
+            provider_minor=row["amount_minor" + THEIRS],
+            explanation=_said(row),
         )
-        for ours, theirs, code, amount, other in eager(pairs).select(columns).iter_rows()
+        for row in eager(pairs).iter_rows(named=True)
     ]
+
+
+def _said(pair: Mapping[str, Any]) -> str:
+    ours, theirs = (
+        format_minor(pair["amount_minor" + suffix], pair["currency"]) for suffix in ("", THEIRS)
+    )
+    if pair["rule"] == ONE_ORDER:
+        return (
+            f"Order {pair['order_ref']}, {ours} on both sides, and nothing else of it; but the "
+            f"provider's reference is {pair['provider_ref']} with us and "
+            f"{pair['provider_ref' + THEIRS]} with them: perhaps another payment."
+        )
+    return (
+        f"No common reference; {ours} of ours and {theirs} of theirs are each other's only "
+        "candidate."
+    )
 
 
 def of_sums(internal_left: Frame, provider_left: Frame, closing: Closing) -> list[Proposal]:

@@ -198,12 +198,13 @@ class ProviderRules(_Strict):
                 raise ValueError(f"{name}: the first item must fit all: no method, currency, since")
         for name in ("grace", "amounts", "fees", "rates"):
             _refuse_shadowed(name, getattr(self, name))
-        loose = max(one.tolerance_minor for one in self.amounts)
-        if "tolerance" in self.passes and self.tolerance.amount_minor > loose:
-            raise ValueError(
-                f"tolerance: amounts {self.tolerance.amount_minor} apart would be linked, and be a "
-                f"break at once, since {loose} is the most that `amounts` lets pass"
-            )
+        near = self.tolerance.amount_minor if "tolerance" in self.passes else 0
+        for place, one in enumerate(self.amounts, start=1):
+            if near > one.tolerance_minor:
+                raise ValueError(
+                    f"tolerance: amounts {near} apart would be linked, and be a break at once, "
+                    f"since item {place} of `amounts` lets {one.tolerance_minor} pass"
+                )
         return self
 
 

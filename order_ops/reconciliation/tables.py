@@ -20,7 +20,7 @@ from order_ops.reconciliation.crowds import THEIRS
 from order_ops.reconciliation.frames import ORDER_MONEY, Frame, eager
 from order_ops.reconciliation.incomplete import Gap
 from order_ops.reconciliation.matching import Matching
-from order_ops.reconciliation.result import BREAK, INPUT_LEG, NO_CURRENCY, OUTSIDE
+from order_ops.reconciliation.result import BREAK, INPUT_LEG, LEG, NO_CURRENCY, OUTSIDE
 
 
 def break_id(tenant: str, account: str, leg: str, key: str, currency: str) -> str:
@@ -133,9 +133,12 @@ def _sided(frame: Any, side: str) -> Frame:
 
 
 def drift(members: Frame) -> tuple[dict[str, int], dict[str, int]]:
-    """Sum of absolute and of signed differences of breaks: two errors that cancel stay two."""
+    """Sum of absolute and of signed differences of breaks: two errors that cancel stay two.
+
+    Of the first leg alone: money that is missing in a payout is missing in the bank as well.
+    """
     apart = (
-        members.filter(nw.col("status") == "break")
+        members.filter(nw.col("status") == "break", nw.col("leg") == LEG)
         .group_by("break_id", "entry_currency")
         .agg(nw.col("difference_minor").sum())
         .with_columns(gross=nw.col("difference_minor").abs())

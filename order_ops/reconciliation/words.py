@@ -43,8 +43,8 @@ HUMAN = {
 
 RULE_WORDS = {
     "exact_reference": "Same provider reference and kind, alone on both sides.",
-    "own_reference": "Same order reference, currency and amount, alone on both sides; the "
-    "provider's reference is blank or unknown to us.",
+    "own_reference": "Same order reference, currency and amount, alone on both sides; only one of "
+    "them has the provider's reference.",
     "grouped": "Same reference on both sides, in several entries that belong together.",
     "tolerance": "No common reference; same currency and kind, amount and day as close as the "
     "rules allow, each the other's only candidate.",
@@ -139,6 +139,27 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
 }
 
 
+_OF_REVERSALS: dict[str, tuple[str, ...]] = {
+    "recorded_not_paid": ("The provider took ", "stake", " back; we still have it as paid."),
+    "amount_short": (
+        "The provider took ",
+        "stake",
+        " of a payment back; we recorded nothing of it.",
+    ),
+    "refund_missing_provider": (
+        "A refund of ",
+        "stake",
+        " came back to the provider; we still have it as refunded.",
+    ),
+    "refund_missing_internal": (
+        "A refund of ",
+        "stake",
+        " came back to the provider; we recorded no such refund.",
+    ),
+}
+"""Of what takes something back that is of an earlier day."""
+
+
 def of_match() -> nw.Expr:
     """Return the sentence of a match, as an expression over its `rule`."""
     sentence: Any = nw.lit("")
@@ -163,17 +184,25 @@ def explained(frame: Frame, currencies: Iterable[str]) -> Frame:
     texts = frame.with_columns(theirs_currency=theirs_currency).with_columns(
         ours=_money("ours_minor", "currency", known),
         theirs=_money("theirs_minor", "theirs_currency", known),
-        stake=_money("at_stake_minor", "currency", known),
+        stake=_money("stake_told", "currency", known),
         order_state=nw.coalesce("order_state", nw.lit("stopped")),
     )
     sentence: Any = nw.when(nw.col("class") == "").then(nw.lit(""))
+    for name, parts in _OF_REVERSALS.items():
+        back = (nw.col("class") == name) & (nw.col("kind") == "reversal")
+        sentence = sentence.when(back).then(_sentence(parts))
     for name in CLASSES:
         if name in _SENTENCES:
             sentence = sentence.when(nw.col("class") == name).then(_sentence(_SENTENCES[name]))
     waiting = nw.when(nw.col("status") == "pending").then(nw.lit(" Still within its grace."))
+    number = nw.col("others").cast(nw.Int64).cast(nw.String)
+    beside = nw.concat_str(nw.lit(" Beside it stand "), number, nw.lit(" more entries."))
+    others = nw.when(nw.col("others") > 0).then(beside)
     return texts.with_columns(
         explanation=nw.concat_str(
-            sentence.otherwise(nw.col("class")), waiting.otherwise(nw.lit(""))
+            sentence.otherwise(nw.col("class")),
+            others.otherwise(nw.lit("")),
+            waiting.otherwise(nw.lit("")),
         )
     )
 

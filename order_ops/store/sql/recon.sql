@@ -133,14 +133,19 @@ SELECT * FROM recon.provider_transactions WHERE account = :account AND day = :da
 ORDER BY entry_id;
 
 -- name: repeated_provider
--- Which of these lines tell again what another line told, that an earlier day has matched.
+-- Which of these lines tell again what another line told, that an earlier day has matched, or take
+-- all of it back.
 SELECT p.entry_id FROM recon.provider_transactions p
 WHERE p.account = :account AND p.entry_id = ANY (:entry_ids::text[]) AND EXISTS (
     SELECT 1 FROM recon.provider_transactions x
     JOIN recon.match_members m ON m.account = x.account AND m.side = 'provider'
         AND m.entry_id = x.entry_id AND m.day < :day
     WHERE x.account = p.account AND x.provider_ref = p.provider_ref AND x.entry_id <> p.entry_id
-        AND (x.kind, x.currency, x.amount_minor) = (p.kind, p.currency, p.amount_minor));
+        AND x.currency = p.currency
+        AND ((x.kind, x.amount_minor) = (p.kind, p.amount_minor)
+            OR x.amount_minor = -p.amount_minor AND (
+                (x.kind, p.kind) = ('charge', 'reversal')
+                OR (x.kind, p.kind) = ('refund', 'refund') AND p.amount_minor > 0)));
 
 -- name: repeated_internal
 SELECT p.entry_id FROM recon.internal_transactions p

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from order_ops.reconciliation.closing import Closing
 from order_ops.reconciliation.core import reconcile
 from order_ops.reconciliation.day import Day, Entries
 from order_ops.reconciliation.engines import Engine
@@ -59,9 +60,9 @@ def test_lazy_frames_come_to_the_same() -> None:
 
 def test_matching_stays_lazy() -> None:
     ours, theirs = (frame.lazy() for frame in labelled_sides())
-    rules = load_rules().of("stripe")
+    closing = Closing.of(TODAY, load_rules(), "stripe")
     internal = internal_entries(ours)
-    matching = match(internal, provider_entries(theirs), internal.select("provider_ref"), rules)
+    matching = match(internal, provider_entries(theirs), internal.select("provider_ref"), closing)
     assert isinstance(matching.pairs.to_native(), pl.LazyFrame)
 
 

@@ -15,6 +15,7 @@ from order_ops_tests.unit.reconciliation.cases import CASES, CONTRACT
 from order_ops_tests.unit.reconciliation.entries import (
     OLD,
     TODAY,
+    Row,
     internal,
     only_break,
     ours,
@@ -46,11 +47,31 @@ def test_equal_entries_match_by_the_provider_reference() -> None:
     assert result.carry_out.height == 0
 
 
-@pytest.mark.parametrize("ref", [None, "", "pi_unknown"])
-def test_a_lost_reference_matches_by_our_own(ref: str | None) -> None:
-    result = run([ours("p1", ref="pi", order="o1")], [theirs("t1", ref=ref, order="o1")])
+@pytest.mark.parametrize(
+    ("ref", "there"), [("pi", None), ("pi", ""), (None, "pi_unknown"), (None, None)]
+)
+def test_a_lost_reference_matches_by_our_own(ref: str | None, there: str | None) -> None:
+    result = run([ours("p1", ref=ref, order="o1")], [theirs("t1", ref=there, order="o1")])
     assert result.matches["rule"].to_list() == ["own_reference"]
     assert result.verdict == "RECONCILED"
+
+
+@pytest.mark.parametrize("amount", [10000, 9000])
+def test_two_references_of_the_provider_are_two_payments_of_an_order(amount: int) -> None:
+    """The line may be of another attempt, whose own entry is lost: that is never guessed."""
+    result = run([ours("p1", ref="pi", order="o1")], [theirs("t1", amount, "pi_2", order="o1")])
+    assert sorted(result.breaks["class"]) == ["missing_internal", "missing_provider"]
+    proposed = result.proposals.rows(named=True)
+    assert [row["rule"] for row in proposed] == ["other_reference"] * (amount == 10000)
+    for row in proposed:
+        assert "reference is pi with us and pi_2 with them" in row["explanation"]
+
+
+def test_parts_of_an_order_under_references_of_their_own_are_no_parts_of_our_payment() -> None:
+    lines = [theirs("t1", 4000, "pi_1", order="o1"), theirs("t2", 6000, "pi_2", order="o1")]
+    result = run([ours("p1", ref="pi", order="o1")], lines)
+    assert (result.matched, result.breaks.height) == (0, 3)
+    assert run([ours("p1", order="o1")], lines).matches["rule"].to_list() == ["grouped"]
 
 
 def test_a_known_reference_is_never_overruled_by_our_own() -> None:
@@ -192,6 +213,25 @@ def test_entries_without_a_common_reference_are_linked_when_they_are_near(
 ) -> None:
     result = run([ours("p1")], [theirs("t1", amount, day=day)], rules=near_rules())
     assert result.matches["rule"].to_list() == ["tolerance"] * is_linked
+
+
+@pytest.mark.parametrize("accept", [True, False])
+@pytest.mark.parametrize(
+    ("one", "other"), [({"order": "o1"}, {"order": "o2"}), ({"ref": "pi_1"}, {"ref": "pi_2"})]
+)
+def test_entries_whose_references_contradict_are_never_near(
+    one: Row, other: Row, *, accept: bool
+) -> None:
+    result = run([ours("p1", **one)], [theirs("t1", **other)], rules=near_rules(accept=accept))
+    assert (result.matched, result.proposals.height) == (0, 0)
+    assert run([ours("p1", **one)], [theirs("t1")], rules=near_rules()).matched == 1
+
+
+@pytest.mark.parametrize(("days", "is_linked"), [(1, False), (2, True)])
+def test_nobody_is_linked_while_a_better_candidate_may_come(days: int, *, is_linked: bool) -> None:
+    closing = OLD + timedelta(days=days)
+    result = run([ours("p1")], [theirs("t1", 10003)], rules=near_rules(), day=closing)
+    assert bool(result.matched) == is_linked
 
 
 def test_who_has_two_candidates_is_linked_to_none() -> None:
