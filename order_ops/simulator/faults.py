@@ -10,6 +10,8 @@ read in two ways, this is how the truth decides:
 - The later of two lines under one reference is the duplicate, the earlier one a true match.
 - An attempt that failed is no effective event, so that any number of them under one reference is
   no duplicate: what counts is what the attempt that succeeded, if any, is on the other side.
+- Another reference of the provider than ours is another payment, though order and amount agree: the
+  two may have lost each other's counterpart.
 - A second payment of an order under a reference of its own is no duplicate but `missing_internal`:
   money came in twice, and we know of it once.
 - Captured for a stopped order is `captured_after_cancel`, whatever our payment's status is: the
@@ -94,7 +96,7 @@ def currency_mismatch_unnamed(scene: Scene) -> None:
     """The same, where the order alone tells whose line it is."""
     scene.we(0, label=0, provider_ref=NO_TEXT)
     scene.they(0, label=0, currency=_OTHER)
-    scene.broken("currency_mismatch", REF)
+    scene.broken("currency_mismatch", ORDER)
 
 
 def captured_after_cancel(scene: Scene) -> None:
@@ -165,6 +167,14 @@ def second_payment(scene: Scene) -> None:
     paid(scene)
     scene.they(1, label=0, provider_ref=LOOKALIKE, occurred_at=LISTED + HOUR)
     scene.broken("missing_internal", LOOKALIKE)
+
+
+def other_reference(scene: Scene) -> None:
+    """Of an order we recorded one payment, and the provider lists another of the same amount."""
+    scene.we(0, label=0)
+    scene.broken("missing_provider", REF)
+    scene.they(0, label=1, provider_ref=LOOKALIKE)
+    scene.broken("missing_internal", LOOKALIKE, label=1)
 
 
 def status_stuck(scene: Scene) -> None:

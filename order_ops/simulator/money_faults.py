@@ -10,6 +10,7 @@ from order_ops.simulator.ordinary import (
     HIGH,
     LISTED,
     LOW,
+    ORDER,
     REF,
     paid,
     refund,
@@ -32,7 +33,16 @@ def amount_short_unnamed(scene: Scene) -> None:
     """The provider has less, on a line that the order alone tells."""
     scene.we(0, label=0, provider_ref=NO_TEXT)
     scene.they(0, label=0, amount_minor=AMOUNT - 1 - LOW % (AMOUNT // 2))
-    scene.broken("amount_short", REF)
+    scene.broken("amount_short", ORDER)
+
+
+def refund_short(scene: Scene) -> None:
+    """The provider gave back less than we recorded."""
+    less = 1 + LOW % (AMOUNT // 2)
+    paid(scene)
+    we_refund(scene, 1, AMOUNT, label=0)
+    they_refund(scene, 1, AMOUNT - less, label=0)
+    scene.broken("amount_short", scene.reference("refund", 1))
 
 
 def amount_over(scene: Scene) -> None:

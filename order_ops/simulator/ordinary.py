@@ -116,6 +116,13 @@ def refunded(scene: Scene) -> None:
     refund(scene, 1, AMOUNT, AMOUNT)
 
 
+def given_back(scene: Scene) -> None:
+    """Paid after the order was cancelled, recorded, and given back."""
+    scene.we(0, match=0, order_state="CANCELLED")
+    scene.they(0, match=0)
+    refund(scene, 1, AMOUNT, AMOUNT)
+
+
 def partly_refunded(scene: Scene) -> None:
     """Paid, and given back in two parts, which may be equal."""
     first, second = 1 + LOW % (AMOUNT // 2), 1 + HIGH % (AMOUNT // 2)

@@ -43,7 +43,7 @@ def _hash(made: Simulation) -> str:
 
 
 def test_the_same_seed_is_the_same_bytes_on_every_machine() -> None:
-    assert _hash(simulate(Config(1_000, seed=7, faults=0.1))) == "b5cdcb51765bca8a"
+    assert _hash(simulate(Config(1_000, seed=7, faults=0.1))) == "397f795d38fd4d73"
     assert _hash(simulate(Config(1_000, seed=7, provider="adyen"))) == "c9aa35199a608438"
 
 
