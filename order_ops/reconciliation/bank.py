@@ -98,7 +98,10 @@ def find_payouts(provider: IntoFrame, bank: BankSide | None, closing: Closing) -
     )
     left = [group for group in groups if not group.is_whole]
     return Banked(
-        found=_found([row for group in left for row in _findings(group, closing)], backend),
+        found=_found(
+            [row for group in left for part in _each(group) for row in _findings(part, closing)],
+            backend,
+        ),
         left=_left(left, backend),
         bridge=bridge(sent, seen, groups, left),
     )
@@ -178,6 +181,13 @@ def _lines(native: IntoFrame | None) -> list[BankLine]:
         )
         for row in eager(bank_lines(native)).iter_rows(named=True)
     ]
+
+
+def _each(group: Group) -> Iterator[Group]:
+    """One part for each payout, so that each keeps its break; the lines stand with the first."""
+    yield replace(group, payouts=group.payouts[:1])
+    for payout in group.payouts[1:]:
+        yield replace(group, payouts=(payout,), lines=())
 
 
 def _findings(group: Group, closing: Closing) -> Iterator[dict[str, Any]]:

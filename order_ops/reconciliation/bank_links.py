@@ -141,6 +141,9 @@ def _named(line: BankLine, payouts: Iterable[Payout]) -> list[Payout]:
     def has(reference: str, amount_minor: int) -> bool:
         if len(reference) < _SHORTEST:
             return False
+        # a figure alone may be anybody's
+        if reference.isdigit() and not line.known and amount_minor != line.amount_minor:
+            return False
         return reference in words or (
             amount_minor == line.amount_minor
             and len(reference) >= _WRAPPED

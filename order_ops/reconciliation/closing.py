@@ -24,7 +24,7 @@ class Closing:
     @classmethod
     def of(cls, day: date, rules: Rules, provider: str) -> "Closing":
         """Of a day, under the rules for a provider."""
-        return cls(day, rules.of(provider), BusinessDays(rules.calendar))
+        return cls(day, rules.of(provider, day), BusinessDays(rules.calendar))
 
     def without_payouts(self) -> "Closing":
         """Return it with payouts not looked at."""

@@ -7,13 +7,13 @@ import narwhals as nw
 from narwhals.typing import FrameT
 
 from order_ops.reconciliation.crowds import STOPPED, THEIRS
-from order_ops.reconciliation.frames import computed
+from order_ops.reconciliation.frames import Frame, computed
 from order_ops.reconciliation.linking import is_empty
 
 _REFUND = ("order_ref", "amount_minor", "ceiling_minor")
 
 
-def with_given_back(pairs: FrameT, internal: FrameT, agreed: FrameT | None) -> FrameT:
+def with_given_back(pairs: FrameT, internal: FrameT, agreed: Frame | None) -> FrameT:
     """Add to each pair `given_back`: of an order that had ended, refunded in full on both sides.
 
     It is where the refunds of the day come to what was captured, or, of a single payment, one of
@@ -22,8 +22,7 @@ def with_given_back(pairs: FrameT, internal: FrameT, agreed: FrameT | None) -> F
     Args:
         pairs: what was linked, columns as in `linking.Linked`.
         internal: every entry of ours, columns `ENTRY`.
-        agreed: pairs that were taken before, `judging.AGREED`, in memory as the others are; None:
-            there are none.
+        agreed: pairs that were taken before, `judging.AGREED`; None: there are none.
     """
     captured = computed(_captured(pairs))
     if is_empty(captured):
@@ -32,8 +31,11 @@ def with_given_back(pairs: FrameT, internal: FrameT, agreed: FrameT | None) -> F
     paid = (nw.col("status") == "succeeded") & (nw.col("status" + THEIRS) == "succeeded")
     refunds = [pairs.filter(nw.col("kind") == "refund", same, paid).select(_REFUND)]
     if agreed is not None:
-        taken = agreed.filter(nw.col("kind") == "refund").select("entry_id")
-        refunds.append(internal.join(taken, on="entry_id", how="semi").select(_REFUND))
+        taken = agreed.filter(nw.col("kind") == "refund")["entry_id"].to_list()
+        of_these = internal.filter(nw.col("kind") == "refund").join(
+            captured, on="order_ref", how="semi"
+        )
+        refunds.append(of_these.filter(nw.col("entry_id").is_in(taken)).select(_REFUND))
     back = -nw.col("amount_minor")
     last = (back >= nw.col("ceiling_minor")).fill_null(value=False)
     of_order = (
@@ -46,11 +48,11 @@ def with_given_back(pairs: FrameT, internal: FrameT, agreed: FrameT | None) -> F
         (nw.col("last") == 1) & (nw.col("payments") == 1)
     )
     done = captured.join(of_order, on="order_ref", how="inner").filter(whole)
-    marked = done.select("order_ref", given_back=nw.lit(value=True))
+    marked = done.select("order_ref", marked=nw.col("order_ref"))
     return computed(
-        pairs.join(computed(marked), on="order_ref", how="left").with_columns(
-            nw.col("given_back").fill_null(value=False)
-        )
+        pairs.join(computed(marked), on="order_ref", how="left")
+        .with_columns(given_back=~nw.col("marked").is_null())
+        .drop("marked")
     )
 
 

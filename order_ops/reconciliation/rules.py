@@ -189,6 +189,12 @@ class ProviderRules(_Strict):
     stuck_days: Days
     settlement_days: Days | None
     bank_days: BankDays
+    changes: tuple["Change", ...] = Field(default=(), strict=False)
+
+    def on(self, day: date) -> "ProviderRules":
+        """Return what holds on a day."""
+        held = [change.rules for change in self.changes if change.since <= day]
+        return held[-1] if held else self
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -196,6 +202,9 @@ class ProviderRules(_Strict):
             first = getattr(self, name)[0]
             if first.method or first.currency or first.since:
                 raise ValueError(f"{name}: the first item must fit all: no method, currency, since")
+        days = [change.since for change in self.changes]
+        if sorted(set(days)) != days:
+            raise ValueError("changes: write them in the order of their days, one a day")
         for name in ("grace", "amounts", "fees", "rates"):
             _refuse_shadowed(name, getattr(self, name))
         near = self.tolerance.amount_minor if "tolerance" in self.passes else 0
@@ -206,6 +215,13 @@ class ProviderRules(_Strict):
                     f"since item {place} of `amounts` lets {one.tolerance_minor} pass"
                 )
         return self
+
+
+class Change(_Strict):
+    """From a day on: everything that holds, what the change names and what it leaves."""
+
+    since: date
+    rules: ProviderRules
 
 
 class Rules(_Strict):
@@ -227,19 +243,22 @@ class Rules(_Strict):
             told = "providers: name the rules of 'default', for providers not listed"
             raise ValueError(told)  # noqa: TRY004 - it is told as a mistake in the file
         whole = {
-            name: {**default, **section} if isinstance(section, dict) else section
+            name: _dated({**default, **section}) if isinstance(section, dict) else section
             for name, section in sections.items()
         }
         return {**values, "providers": whole}
 
-    def of(self, provider: str) -> ProviderRules:
-        """Return what holds for a provider, `default` when it is not named."""
-        return self.providers.get(provider, self.providers[DEFAULT])
+    def of(self, provider: str, day: date) -> ProviderRules:
+        """Return what holds for a provider on a day, `default` when it is not named."""
+        return self.providers.get(provider, self.providers[DEFAULT]).on(day)
 
     @property
     def rules_hash(self) -> str:
         """SHA-256 over the values, so that comments and order of keys do not change it."""
         values = self.model_dump(mode="json", by_alias=True)
+        for section in values["providers"].values():
+            if not section["changes"]:
+                del section["changes"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -268,6 +287,19 @@ def parse_rules(text: str, name: str) -> Rules:
         return parse_yaml(text, name, Rules)
     except YamlError as error:
         raise RulesError(str(error)) from error
+
+
+def _dated(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A section whose changes say everything that holds from their day on."""
+    changes = section.get("changes")
+    if not isinstance(changes, list) or not all(isinstance(one, dict) for one in changes):
+        return section
+    made: list[Mapping[str, Any]] = []
+    now = {name: value for name, value in section.items() if name != "changes"}
+    for change in changes:
+        now = now | {name: value for name, value in change.items() if name != "since"}
+        made.append({**({"since": change["since"]} if "since" in change else {}), "rules": now})
+    return {**section, "changes": made}
 
 
 def _refuse_shadowed(name: str, items: Sequence[Any]) -> None:

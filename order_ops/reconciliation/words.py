@@ -11,6 +11,7 @@ import narwhals as nw
 from order_ops.domain.money import minor_exponent
 from order_ops.reconciliation.classes import CLASSES
 from order_ops.reconciliation.frames import Frame
+from order_ops.reconciliation.result import BANK_LEG
 
 HUMAN = {
     "incomplete_input": ("part", "of the input missing"),
@@ -139,6 +140,12 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
 }
 
 
+_SEVERAL_IN_BANK = (
+    "The provider paid out ",
+    "theirs",
+    "; several payouts or credits of that amount could belong together, so none is taken.",
+)
+
 _OF_REVERSALS: dict[str, tuple[str, ...]] = {
     "recorded_not_paid": ("The provider took ", "stake", " back; we still have it as paid."),
     "amount_short": (
@@ -188,6 +195,8 @@ def explained(frame: Frame, currencies: Iterable[str]) -> Frame:
         order_state=nw.coalesce("order_state", nw.lit("stopped")),
     )
     sentence: Any = nw.when(nw.col("class") == "").then(nw.lit(""))
+    several = (nw.col("class") == "ambiguous") & (nw.col("leg") == BANK_LEG)
+    sentence = sentence.when(several).then(_sentence(_SEVERAL_IN_BANK))
     for name, parts in _OF_REVERSALS.items():
         back = (nw.col("class") == name) & (nw.col("kind") == "reversal")
         sentence = sentence.when(back).then(_sentence(parts))

@@ -157,15 +157,31 @@ def test_equal_payouts_and_one_credit_are_never_guessed() -> None:
     old = TODAY - timedelta(days=6)
     lines = [payout("po_1", day=old), payout("po_2", day=old)]
     result = looked(lines, [credit("b1", day=old)])
-    found = only_break(result)
-    assert (found["class"], found["status"], found["entries"]) == ("ambiguous", "break", 3)
-    assert (found["difference_minor"], found["at_stake_minor"]) == (-1000, 2000)
-    assert result.break_members.select("side", "entry_id").rows() == [
+    told = {row["key"]: row for row in result.breaks.rows(named=True)}
+    assert [(row["class"], row["status"]) for row in told.values()] == [("ambiguous", "break")] * 2
+    assert (told["po_1"]["difference_minor"], told["po_2"]["difference_minor"]) == (0, -1000)
+    for row in told.values():
+        assert row["at_stake_minor"] == 1000
+        assert "paid out BRL 10.00; several payouts or credits" in row["explanation"]
+    assert sorted(result.break_members.select("side", "entry_id").rows()) == [
         ("bank", "b1"), ("payout", "txn_po_1"), ("payout", "txn_po_2"),
     ]  # fmt: skip
+    before = looked(lines, []).breaks
+    assert before.sort("key")["break_id"].to_list() == [told[key]["break_id"] for key in told]
     named = [credit("b1", text="po_1xxxxx", day=old), credit("b2", day=old)]
-    told = [payout("po_1xxxxx", day=old), payout("po_2", day=old)]
-    assert looked(told, named).breaks.height == 0
+    made = [payout("po_1xxxxx", day=old), payout("po_2", day=old)]
+    assert looked(made, named).breaks.height == 0
+
+
+@pytest.mark.parametrize(
+    ("known", "amount", "is_linked"), [(False, 900, False), (False, 1000, True), (True, 900, True)]
+)
+def test_a_figure_in_the_text_of_somebody_else_is_no_reference(
+    amount: int, *, known: bool, is_linked: bool
+) -> None:
+    line = credit("b1", amount, "INVOICE 20240117", known=known)
+    result = looked([payout("20240117")], [line])
+    assert bridge(result)["beside_payouts"] == (0 if is_linked else amount)
 
 
 def test_a_credit_too_late_or_of_another_currency_is_not_the_payout() -> None:
@@ -198,7 +214,7 @@ def test_what_is_let_be_is_under_way_no_more_once_it_is_closed(booked: list[Row]
     assert only_break(still)["status"] == "accepted"
     assert len(open_ids(still)) == 1 + len(booked)
     assert (bridge(still)["transit_after"], "closed_transit" in bridge(still)) == (under_way, False)
-    last = TODAY + timedelta(days=RULES.of("stripe").unpaid_days)
+    last = TODAY + timedelta(days=RULES.of("stripe", TODAY).unpaid_days)
     after = looked([], [], (made, booked), day=last, decisions=decisions)
     assert open_ids(after) == []
     assert (bridge(after)["transit_after"], bridge(after)["closed_transit"]) == (0, under_way)

@@ -1,5 +1,6 @@
 """A rules file is used as it is written, or refused with its line and key."""
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from order_ops.reconciliation.rules import RulesError, load_rules, parse_rules
 
+DAY = date(2026, 3, 1)
 GOOD = """\
 version: 1
 calendar:
@@ -38,11 +40,33 @@ providers:
 
 def test_a_good_file_is_read() -> None:
     rules = parse_rules(GOOD, "rules.yaml")
-    assert rules.of("stripe").passes == ("exact_reference",)
-    assert rules.of("other").passes == ("exact_reference", "own_reference", "tolerance")
-    assert rules.of("stripe").grace == rules.of("other").grace
-    assert [(one.internal, one.provider) for one in rules.of("other").grace] == [(1, 2), (3, 3)]
-    assert rules.of("other").fees[0].percent == Decimal("2.9")
+    assert rules.of("stripe", DAY).passes == ("exact_reference",)
+    assert rules.of("other", DAY).passes == ("exact_reference", "own_reference", "tolerance")
+    assert rules.of("stripe", DAY).grace == rules.of("other", DAY).grace
+    assert [(one.internal, one.provider) for one in rules.of("other", DAY).grace] == [
+        (1, 2),
+        (3, 3),
+    ]
+    assert rules.of("other", DAY).fees[0].percent == Decimal("2.9")
+
+
+def test_what_changes_holds_from_its_day_on() -> None:
+    changes = (
+        "[exact_reference]\n    changes:\n"
+        "      - {since: 2026-04-01, stuck_days: 3}\n"
+        "      - {since: 2026-05-01, unpaid_days: 4}\n"
+    )
+    plain = parse_rules(GOOD, "rules.yaml")
+    rules = parse_rules(GOOD.replace("[exact_reference]\n", changes), "rules.yaml")
+    days = [date(2026, 3, 31), date(2026, 4, 1), date(2026, 5, 1)]
+    held = [rules.of("stripe", day) for day in days]
+    before = plain.of("stripe", DAY)
+    assert held[0].stuck_days == before.stuck_days != 3
+    assert [one.stuck_days for one in held[1:]] == [3, 3]
+    assert [one.unpaid_days for one in held] == [before.unpaid_days, before.unpaid_days, 4]
+    assert {one.passes for one in held} == {("exact_reference",)}
+    assert rules.of("other", days[2]).stuck_days == before.stuck_days
+    assert rules.rules_hash != plain.rules_hash
 
 
 def test_the_hash_follows_the_values_alone() -> None:
@@ -83,6 +107,15 @@ BAD = {
     "a rate that is never used": ("high: '6.5'}", "high: '6.5'}\n      - {from: USD, to: BRL, "
                                   "low: '4', high: '9'}", 6, ""),
     "linked, and a break at once": ("{amount_minor: 5,", "{amount_minor: 6,", 6, ""),
+    "linked in one currency, and a break at once": ("tolerance_minor: 5}",
+        "tolerance_minor: 5}\n      - {currency: JPY, tolerance_minor: 4}", 6, ""),
+    "a change of nothing known": ("[exact_reference]\n", "[exact_reference]\n    changes:\n"
+        "      - {since: 2026-04-01, unpayed_days: 3}\n", 27,
+        "providers.stripe.changes.0.rules.unpayed_days"),
+    "a change without its day": ("[exact_reference]\n", "[exact_reference]\n    changes:\n"
+        "      - {unpaid_days: 3}\n", 27, "providers.stripe.changes.0.since"),
+    "changes in no order": ("[exact_reference]\n", "[exact_reference]\n    changes:\n"
+        "      - {since: 2026-04-02}\n      - {since: 2026-04-01}\n", 24, "providers.stripe"),
     "a window that ends before the grace": ("{window: 5,", "{window: 1,", 23, "bank_days"),
     "no working day": ("[sat, sun]", "[mon, tue, wed, thu, fri, sat, sun]", 2, "calendar"),
     "unknown version": ("version: 1", "version: 2", 1, "version"),
