@@ -15,7 +15,7 @@ UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-annotate --no-header --python-version 3.11
 
-.PHONY: help install demo up test test-spark faults soak bench check format lock clean
+.PHONY: help install demo up test test-spark faults soak bench lint check format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
@@ -74,12 +74,14 @@ $(PEERS)/.installed: $(STAMP) requirements-bench.lock
 		$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-check: install ## lint, layers, types, unit tests, definitions, migrations
+check: lint ## lint and unit tests: what a change must pass
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) order_ops_tests/unit
+
+lint: install ## style, layers, types, definitions, migrations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) order_ops_tests/unit
 	$(BIN)/python -m order_ops.devstack.run --no-broker \
 		sh -ec 'alembic upgrade head; alembic check; dg check defs --no-check-yaml'
 

@@ -26,6 +26,8 @@ BROKEN_TOO = {"ops": {"expire_due_orders": {"config": {"limit": 2**63}}}}
 """Another one, refused for another cause."""
 _LOCATION = "order_ops"
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+_RUN_S = 20.0
+"""What a run of many may take, where they share two busy cores."""
 
 
 class Launcher:
@@ -89,10 +91,10 @@ class Launcher:
         return [known[run] for run in runs]
 
     def wait_ended(self, runs: Sequence[str]) -> list[str]:
-        """Wait until all have ended; how each has."""
+        """Wait until all have ended, one after the other if it must be; how each has."""
         wait_until(
             lambda: all(status in _ENDED for status in self.statuses(runs)),
-            ENDS_S,
+            max(ENDS_S, len(runs) * _RUN_S),
             f"the end of {len(runs)} runs",
         )
         return self.statuses(runs)
