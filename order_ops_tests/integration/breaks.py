@@ -60,12 +60,19 @@ def listed(*filters: str) -> dict[str, Any]:
 
 
 def lines_of(
-    shop: Shop, folder: Path, name: str, lines: Sequence[tuple[str, str, str, int]]
+    shop: Shop,
+    folder: Path,
+    name: str,
+    lines: Sequence[tuple[str, str, str, int]],
+    payment: str | None = None,
 ) -> None:
-    """A Stripe report comes; lines are (line id, day, order, minor units)."""
+    """A Stripe report comes; lines are (line id, day, order, minor units).
+
+    The provider's reference is `payment`, else that of the order's payment.
+    """
     rows = [
         f"{line},{day} 15:00:00,{day} 15:00:00,brl,{amount / 100:.2f},0.00,{amount / 100:.2f},"
-        f"charge,pi_{order},ch_{order},ch_{order},{order}"
+        f"charge,{payment or f'pi_{order}'},ch_{order},ch_{order},{order}"
         for line, day, order, amount in lines
     ]
     path = folder / name
