@@ -198,7 +198,8 @@ def test_a_failing_run_becomes_a_dead_letter_and_an_alert(system: System) -> Non
         name, category, error = system.rows(letters)[0]
         assert (name, category) == ("reconcile_payments_job", "permanent")
         assert "ledger_entries" in error
-        alerts = "SELECT 1 FROM ops.alert WHERE severity = 'critical' AND starts_with(dedupe_key, %s)"
-        assert len(system.rows(alerts, "dead_letter:")) == 1
+        critical = "SELECT dedupe_key FROM ops.alert WHERE severity = 'critical'"
+        told = [key for (key,) in system.rows(critical) if key.startswith("dead_letter:")]
+        assert len(told) == 1
     finally:
         system.rows("ALTER VIEW orders.taken_away RENAME TO ledger_entries")
