@@ -243,7 +243,7 @@ class Rules(_Strict):
             told = "providers: name the rules of 'default', for providers not listed"
             raise ValueError(told)  # noqa: TRY004 - it is told as a mistake in the file
         whole = {
-            name: _dated({**default, **section}) if isinstance(section, dict) else section
+            name: _dated(default, section) if isinstance(section, dict) else section
             for name, section in sections.items()
         }
         return {**values, "providers": whole}
@@ -289,17 +289,22 @@ def parse_rules(text: str, name: str) -> Rules:
         raise RulesError(str(error)) from error
 
 
-def _dated(section: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A section whose changes say everything that holds from their day on."""
-    changes = section.get("changes")
+def _dated(default: Mapping[str, Any], section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A section over the default one; its changes say everything that holds from their day on.
+
+    What a section says itself holds whatever changes in the default one.
+    """
+    whole = {**default, **section}
+    changes = whole.get("changes")
     if not isinstance(changes, list) or not all(isinstance(one, dict) for one in changes):
-        return section
+        return whole
+    own = set() if section is default or "changes" in section else section.keys()
     made: list[Mapping[str, Any]] = []
-    now = {name: value for name, value in section.items() if name != "changes"}
+    now = {name: value for name, value in whole.items() if name != "changes"}
     for change in changes:
-        now = now | {name: value for name, value in change.items() if name != "since"}
+        now = now | {name: one for name, one in change.items() if name not in {"since", *own}}
         made.append({**({"since": change["since"]} if "since" in change else {}), "rules": now})
-    return {**section, "changes": made}
+    return {**whole, "changes": made}
 
 
 def _refuse_shadowed(name: str, items: Sequence[Any]) -> None:

@@ -69,6 +69,16 @@ def test_what_changes_holds_from_its_day_on() -> None:
     assert rules.rules_hash != plain.rules_hash
 
 
+def test_what_a_provider_says_itself_holds_whatever_changes_in_the_default() -> None:
+    changes = (
+        "  default:\n    changes: [{since: 2026-04-01, stuck_days: 3, passes: [own_reference]}]\n"
+    )
+    rules = parse_rules(GOOD.replace("  default:\n", changes), "rules.yaml")
+    stripe, other = (rules.of(name, date(2026, 4, 1)) for name in ("stripe", "other"))
+    assert (stripe.passes, stripe.stuck_days) == (("exact_reference",), 3)
+    assert (other.passes, other.stuck_days) == (("own_reference",), 3)
+
+
 def test_the_hash_follows_the_values_alone() -> None:
     rules = parse_rules(GOOD, "a")
     again = parse_rules("# a comment\n" + GOOD, "b")
