@@ -8,12 +8,16 @@ from psycopg import sql
 
 from order_ops.store import frames
 from order_ops.store.engine import Connection
+from order_ops.store.tables.columns import metadata
 
 
 def replace(
     conn: Connection, table: str, partition: Mapping[str, Any], frame: pl.DataFrame
 ) -> None:
-    """Delete a partition's rows of recon.`table` and copy these in.
+    """Delete a partition's rows of recon.`table` and copy these in, in the order of their key.
+
+    A million rows in any other order take PostgreSQL half as long again: each next key is then on
+    another page of its index.
 
     Args:
         partition: column -> value, added to every row.
@@ -22,7 +26,8 @@ def replace(
     name = sql.Identifier("recon", table)
     conn.execute(sql.SQL("DELETE FROM {} WHERE {}").format(name, _where(partition)))
     fixed = {column: pl.lit(value) for column, value in partition.items()}
-    frames.write(conn, name, frame.with_columns(**fixed))
+    key = [column.name for column in metadata.tables[f"recon.{table}"].primary_key]
+    frames.write(conn, name, frame.with_columns(**fixed).sort(key))
 
 
 def read(

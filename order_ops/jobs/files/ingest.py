@@ -124,5 +124,7 @@ def _add_file(
 
 
 def _copy(conn: Connection, lines: pl.DataFrame) -> None:
+    """In the order of their key, in which PostgreSQL adds them to its indexes soonest."""
     recon.make_line_table(conn)
-    frames.write(conn, sql.Identifier("incoming_line"), lines.select(LINE_COLUMNS))
+    keyed = lines.select(LINE_COLUMNS).sort("entry_id")
+    frames.write(conn, sql.Identifier("incoming_line"), keyed)
