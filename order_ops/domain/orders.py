@@ -114,6 +114,7 @@ class Order:
     """An order with all that hangs on it, as one event after another leaves it.
 
     shop_state: where the shop says the order is, when our books could not follow.
+    state_since: when it got to where it stands; none: an earlier release did not write it down.
     """
 
     tenant: str
@@ -130,6 +131,7 @@ class Order:
     reservations: dict[str, int] = field(default_factory=dict)
     stock_held: bool = False
     shop_state: State | None = None
+    state_since: datetime | None = None
 
     def copy(self) -> "Order":
         """An order of its own; what hangs on it is replaced, never changed in place."""
@@ -203,10 +205,26 @@ def move(
             f"order {order.order_id}: {order.state} -> {to} is not a legal move",
             FailureKind.PERMANENT,
         )
-    before, order.state = order.state, to
+    before, order.state, order.state_since = order.state, to, at
     if to in CLOSED or to is State.CONFIRMED:
         order.stock_held = order.stock_held and to is State.CONFIRMED
     return change(order, before, kind=kind, at=at, cause=cause, detail=detail, alert=alert)
+
+
+def reinstate(order: Order, *, at: datetime, cause: str, reason: str) -> Change:
+    """Bring a closed order back: the one move that only an approved repair makes.
+
+    Raises:
+        Rejected: it is not closed.
+    """
+    if (order.state, State.CONFIRMED) not in REINSTATEMENTS:
+        raise Rejected(
+            f"order {order.order_id} is {order.state}: only a closed one is reinstated",
+            FailureKind.PERMANENT,
+        )
+    before, order.state, order.state_since = order.state, State.CONFIRMED, at
+    order.stock_held = bool(order.reservations)
+    return change(order, before, kind="reinstated", at=at, cause=cause, detail={"reason": reason})
 
 
 def change(

@@ -31,7 +31,8 @@ def created(order: Order | None, event: events.OrderCreatedEvent) -> tuple[Order
                 FailureKind.CONFLICT,
             )
         return order, []
-    order = Order(event.tenant, event.order, data.currency, data.total_minor, event.occurred_at)
+    at = event.occurred_at
+    order = Order(event.tenant, event.order, data.currency, data.total_minor, at, state_since=at)
     placed = change(order, None, kind="created", at=event.occurred_at, cause=event.id)
     return order, [placed]
 
