@@ -136,6 +136,9 @@ class Settings(OfflineSettings):
         default_factory=dict, description='API key by account: {"shop-cards": "sk_..."}'
     )
     provider_api_base: str | None = Field(default=None, description="for a stand-in server")
+    provider_calls_at_once: int = Field(
+        default=8, ge=1, le=64, description="orders asked about side by side in a run"
+    )
     provider_timeout_s: float = Field(default=10.0, gt=0, le=120)
 
     slack_token: SecretStr | None = Field(

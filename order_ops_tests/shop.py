@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from order_ops.domain.messages import Message
+from order_ops.domain.repairs import ActKind
 from order_ops.mapping import Mapping, load_mapping
+from order_ops.mapping.accounts import ActMode
 
 PRODUCER = "order-service"
 NOW = datetime(2026, 3, 10, 15, tzinfo=UTC)
@@ -59,14 +61,13 @@ def paid(order: str, total: int = 1_000, *, payment: str = "", sequence: int = 1
     )
 
 
-def acting(mode: str = "automatic") -> Mapping:
-    """The bundled mapping with expiry and confirmation in a mode."""
+def acting(mode: ActMode = "automatic", **repairs: Any) -> Mapping:
+    """The bundled mapping with every act in a mode, and what is wanted of repairs."""
     bundled = load_mapping()
-    accounts = [
-        account.model_copy(update={"acts": {"expire": mode, "confirm": mode}})
-        for account in bundled.accounts
-    ]
-    return bundled.model_copy(update={"accounts": accounts})
+    acts = dict.fromkeys(ActKind, mode)
+    accounts = [account.model_copy(update={"acts": acts}) for account in bundled.accounts]
+    wanted = bundled.repairs.model_copy(update=repairs)
+    return bundled.model_copy(update={"accounts": accounts, "repairs": wanted})
 
 
 def numbered(*numbers: int) -> list[Message]:

@@ -3,6 +3,7 @@
 import typer
 
 from order_ops.cli import (
+    acts,
     alerts,
     audit,
     bank,
@@ -44,6 +45,7 @@ for command in (
     simulate.simulate,
 ):
     app.command()(command)
+app.add_typer(acts.app, name="acts")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(bank.app, name="bank")

@@ -1,8 +1,7 @@
-"""A stand-in for Stripe's API on this machine: payment intents, over real HTTP.
+"""A stand-in for Stripe's API on this machine, over real HTTP.
 
-Belongs here: the three calls that order_ops makes (retrieve, search, cancel)
-with Stripe's answers, errors and idempotency, so that the official SDK cannot
-tell the difference; and scripted answers for tests. What the intents are is
+Belongs here: how calls come in and are answered, and scripted answers for
+tests; what is answered is `stripe_books`. What the intents are is
 told by whoever starts it, and forgotten with the process. All accounts share
 one server: references are unique, so keys need not be told apart.
 
@@ -13,45 +12,23 @@ can be put while it runs: PUT /stand-in/intents.
 """
 
 import json
-import re
 import threading
 import time
 from argparse import ArgumentParser
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from order_ops.devstack.shop.model import CURRENCY, Intent
+from order_ops.devstack.shop.model import Intent
+from order_ops.devstack.stripe_books import INTENTS, Answer, Books, Call
 
-INTENTS = "/v1/payment_intents"
-_ORDER_QUERY = re.compile(r"""metadata\[['"]order_id['"]\]:(?P<q>['"])(?P<order>.*)(?P=q)""")
-_CANCELABLE = ("requires_payment_method",)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request as it came in."""
-
-    method: str
-    path: str
-    params: Mapping[str, str]
-    idempotency_key: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response; no body: answer as usual, after the delay."""
-
-    status: int = 200
-    body: Any = None
-    delay_s: float = 0.0
-    headers: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["INTENTS", "Answer", "Call", "ProviderServer"]
 
 
 class ProviderServer:
@@ -65,8 +42,7 @@ class ProviderServer:
     def __init__(self, intents: Iterable[Intent] = (), port: int = 0) -> None:
         self.calls: list[Call] = []
         self._lock = threading.Lock()
-        self._intents: dict[str, Intent] = {}
-        self._answered: dict[str, tuple[Call, Answer]] = {}
+        self.books = Books()
         self._scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
         self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._http.daemon_threads = True
@@ -89,12 +65,12 @@ class ProviderServer:
     def put(self, intents: Iterable[Intent]) -> None:
         """Add intents, or replace those of the same reference."""
         with self._lock:
-            self._intents.update((intent.ref, intent) for intent in intents)
+            self.books.put(intents)
 
     def intent(self, ref: str) -> Intent:
         """An intent as it stands."""
         with self._lock:
-            return self._intents[ref]
+            return self.books.intents[ref]
 
     def script(self, path: str, *answers: Answer) -> None:
         """Give these answers, one each, to the next calls of that path."""
@@ -107,83 +83,20 @@ class ProviderServer:
             self.calls.append(call)
             script = self._scripts[call.path]
             scripted = script.popleft() if script else Answer()
+        if scripted.effect:
+            self._effect(call, body)
         time.sleep(scripted.delay_s)
-        if scripted.body is not None or scripted.status != 200:
+        if not scripted.is_usual:
             return scripted
+        answer = self._effect(call, body)
+        return replace(answer, drip_s=scripted.drip_s)
+
+    def _effect(self, call: Call, body: bytes) -> Answer:
         if (call.method, call.path) == ("PUT", "/stand-in/intents"):
             self.put(Intent(**item) for item in json.loads(body))
             return Answer(body={})
         with self._lock:
-            return self._once(call) if call.idempotency_key else self._answer(call)
-
-    def _once(self, call: Call) -> Answer:
-        """The same key is answered the same, and changes nothing the second time."""
-        key = str(call.idempotency_key)
-        if key not in self._answered:
-            self._answered[key] = (call, self._answer(call))
-            return self._answered[key][1]
-        before, answer = self._answered[key]
-        if before != call:
-            text = "Keys for idempotent requests can only be used with the same parameters."
-            return _error(400, None, text, {"type": "idempotency_error"})
-        return replace(answer, headers={"Idempotent-Replayed": "true"})
-
-    def _answer(self, call: Call) -> Answer:
-        if (call.method, call.path) == ("GET", f"{INTENTS}/search"):
-            return self._search(call)
-        ref, _, verb = call.path.removeprefix(f"{INTENTS}/").partition("/")
-        if (call.method, verb) not in (("GET", ""), ("POST", "cancel")) or ref == call.path:
-            return _error(404, None, f"Unrecognized request URL ({call.method}: {call.path}).")
-        intent = self._intents.get(ref)
-        if intent is None:
-            text = f"No such payment_intent: '{ref}'"
-            return _error(404, "resource_missing", text, {"param": "intent"})
-        return self._cancel(intent) if verb else Answer(body=_object(intent))
-
-    def _cancel(self, intent: Intent) -> Answer:
-        if intent.status not in _CANCELABLE:
-            text = (
-                "You cannot cancel this PaymentIntent because it has a status of "
-                f"{intent.status}. Only a PaymentIntent with one of the following statuses "
-                f"may be canceled: {', '.join(_CANCELABLE)}."
-            )
-            now = {"payment_intent": _object(intent)}
-            return _error(400, "payment_intent_unexpected_state", text, now)
-        self._intents[intent.ref] = replace(intent, status="canceled")
-        return Answer(body=_object(self._intents[intent.ref]))
-
-    def _search(self, call: Call) -> Answer:
-        query = _ORDER_QUERY.fullmatch(call.params.get("query", ""))
-        if query is None:
-            return _error(400, None, "We were unable to parse your search query.")
-        order = re.sub(r"\\(.)", r"\1", query["order"])
-        found = [_object(item) for item in self._intents.values() if item.order_id == order]
-        start, size = int(call.params.get("page", 0)), int(call.params.get("limit", 10))
-        more = start + size < len(found)
-        page = {"object": "search_result", "url": call.path, "has_more": more}
-        page |= {"next_page": str(start + size) if more else None}
-        return Answer(body={**page, "data": found[start : start + size]})
-
-
-def _object(intent: Intent) -> dict[str, Any]:
-    return {
-        "id": intent.ref,
-        "object": "payment_intent",
-        "amount": intent.amount_minor,
-        "amount_received": intent.amount_minor if intent.status == "succeeded" else 0,
-        "currency": CURRENCY.lower(),
-        "livemode": False,
-        "metadata": {"order_id": intent.order_id} if intent.order_id else {},
-        "status": intent.status,
-    }
-
-
-def _error(
-    status: int, code: str | None, message: str, more: Mapping[str, Any] | None = None
-) -> Answer:
-    """An error in Stripe's JSON."""
-    error = {"type": "invalid_request_error", "message": message, **(more or {})}
-    return Answer(status, {"error": error | ({"code": code} if code else {})})
+            return self.books.once(call)
 
 
 def _handler(server: ProviderServer) -> type[BaseHTTPRequestHandler]:
@@ -210,6 +123,9 @@ def _handler(server: ProviderServer) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
 
         def _send(self, answer: Answer) -> None:
+            if answer.drop:
+                self.close_connection = True
+                return
             raw = (
                 answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             )
@@ -219,7 +135,10 @@ def _handler(server: ProviderServer) -> type[BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(raw)
+            for start in range(0, len(raw), 1 if answer.drip_s else len(raw) or 1):
+                self.wfile.write(raw[start : start + (1 if answer.drip_s else len(raw))])
+                self.wfile.flush()
+                time.sleep(answer.drip_s)
 
         do_GET = do_POST = do_PUT = _serve  # noqa: N815 - http.server's names
 

@@ -27,6 +27,42 @@ EXPIRE_ORDERS = Job(
     retention=BUSY,
     cron="* * * * *",
 )
+VERIFY_PAYMENTS = Job(
+    name="verify_payments_job",
+    what="Orders about which something is open: ask the provider, then put them right.",
+    owner="payments",
+    priority=Priority.EXPIRY,
+    pool="money",
+    retries=retries(API_CALLS),
+    timeout_s=600,
+    lease_s=900,
+    retention=MONEY,
+    cron="*/5 * * * *",
+)
+SETTLE_REFUNDS = Job(
+    name="settle_refunds_job",
+    what="Refunds that have not ended: ask the provider, then settle or make them.",
+    owner="payments",
+    priority=Priority.EXPIRY,
+    pool="money",
+    retries=retries(API_CALLS),
+    timeout_s=600,
+    lease_s=900,
+    retention=MONEY,
+    cron="*/5 * * * *",
+)
+APPLY_REPAIRS = Job(
+    name="apply_repairs_job",
+    what="Acts that were approved, or begun and not ended: carried out.",
+    owner="payments",
+    priority=Priority.EXPIRY,
+    pool="money",
+    retries=retries(API_CALLS),
+    timeout_s=600,
+    lease_s=900,
+    retention=MONEY,
+    cron="* * * * *",
+)
 RECONCILE_PAYMENTS = Job(
     name="reconcile_payments_job",
     what="One accounting day of one provider account: inputs, matches, breaks, bridge.",
@@ -122,6 +158,7 @@ PURGE = Job(
 
 JOBS = (
     APPLY_ORDER_EVENTS,
+    APPLY_REPAIRS,
     DEAD_LETTERS,
     EXPIRE_ORDERS,
     FETCH_TRANSACTIONS,
@@ -129,7 +166,9 @@ JOBS = (
     MESSAGE_LEDGER,
     PURGE,
     RECONCILE_PAYMENTS,
+    SETTLE_REFUNDS,
     TAKE_IN_FILES,
+    VERIFY_PAYMENTS,
 )
 BY_NAME = {job.name: job for job in JOBS}
 

@@ -17,22 +17,23 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from order_ops.domain.failures import MendableError
-from order_ops.mapping.accounts import Account, ActKind, ActMode
+from order_ops.mapping.accounts import MODES, Account, Mode
 from order_ops.mapping.messages import Events, Exchange, Items
 from order_ops.mapping.parts import Column, Relation, Strict, complete
 
 __all__ = [
     "BUNDLED",
     "INTERNAL_COLUMNS",
+    "MODES",
     "Account",
-    "ActKind",
-    "ActMode",
     "Events",
     "Exchange",
     "InternalSource",
     "Items",
     "Mapping",
     "MappingError",
+    "Mode",
+    "Repairs",
     "load_mapping",
 ]
 
@@ -78,6 +79,25 @@ class InternalSource(Strict):
     amount_unit: Literal["minor", "major"] = "minor"
 
 
+class Repairs(Strict):
+    """What the shop wants done about orders that are not as they should be.
+
+    Attributes:
+        after_close: money that came after an order had ended goes back, or the order comes back,
+            if a person agrees.
+        completed_within_minutes: the shop says when it has completed an order, and does within
+            so long; none: it does not say.
+        remind_before_minutes: customers hear of the end of their reservation so long before; none:
+            they do not.
+        archive_after_days: orders that ended so long ago are put away; none: they stay.
+    """
+
+    after_close: Literal["refund", "reinstate"] = "refund"
+    completed_within_minutes: float | None = Field(default=None, gt=0)
+    remind_before_minutes: float | None = Field(default=None, gt=0)
+    archive_after_days: float | None = Field(default=None, ge=1)
+
+
 class Mapping(Strict):
     """One shop."""
 
@@ -85,6 +105,7 @@ class Mapping(Strict):
     events: Events
     internal: InternalSource
     accounts: Annotated[list[Account], Field(min_length=1), AfterValidator(_distinct)]
+    repairs: Repairs = Repairs()
 
     def account(self, name: str) -> Account:
         """The account of that name.
@@ -97,6 +118,10 @@ class Mapping(Strict):
                 return account
         known = ", ".join(account.name for account in self.accounts)
         raise MappingError(f"no account {name!r} in the mapping; there are: {known}")
+
+    def of_tenant(self, tenant: str) -> list[Account]:
+        """The accounts that a tenant is paid through."""
+        return [account for account in self.accounts if account.tenant == tenant]
 
     def shares_bank(self, account: Account) -> bool:
         """Whether other accounts are paid out to the same bank account."""

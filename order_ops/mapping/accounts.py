@@ -1,15 +1,41 @@
 """A provider account of the shop: its accounting day, and which acts are enabled."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
+from order_ops.domain.payloads import Currency
+from order_ops.domain.repairs import ActKind
 from order_ops.mapping.parts import AccountName, Strict, TimeOfDay, TimeZone
 
-ActKind = Literal["expire", "confirm", "cancel", "refund", "reinstate"]
-ActMode = Literal["off", "propose", "automatic"]
+Mode = Literal["off", "propose", "automatic"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""The most cautious first."""
+
+
+class ApproveAbove(Strict):
+    """Automatic up to an amount, by currency; what is above, or in another one, is proposed.
+
+    Attributes:
+        approve_above: minor units.
+    """
+
+    approve_above: dict[Currency, Annotated[int, Field(ge=0)]] = Field(min_length=1)
+
+
+def _known(mode: object) -> object:
+    """Of a union pydantic would tell what is wrong with each of its parts."""
+    if isinstance(mode, str) and mode not in MODES:
+        modes = ", ".join(MODES)
+        told = f"Input should be one of {modes}, or approve_above with minor units by currency"
+        raise PydanticCustomError("act_mode", told)
+    return mode
+
+
+ActMode = Annotated[Mode | ApproveAbove, BeforeValidator(_known)]
 
 
 class Expected(Strict):
@@ -74,6 +100,8 @@ class Account(Strict):
         files: what its files are; none: those that are called like the provider.
         bank: where it pays out to; none: payouts are not looked for in a bank.
         api: what is fetched of each day from the provider's API, `stripe` alone; none: nothing.
+        expire_unasked_after_hours: its provider has no API client here: how long after its expiry
+            an order without any sign of a payment expires; none: it is held, and told.
         order_reference: the column of its files with our own order reference; none: the one that
             files of the provider have by themselves.
     """
@@ -88,6 +116,7 @@ class Account(Strict):
     first_day: date
     api: Literal["balance_transactions"] | None = None
     order_reference: str | None = None
+    expire_unasked_after_hours: float | None = Field(default=None, ge=0)
     acts: dict[ActKind, ActMode] = Field(default_factory=dict)
 
     @field_validator("api")
@@ -113,9 +142,13 @@ class Account(Strict):
         """Whether there are files that have to be there."""
         return any(one is not None and one.expected for one in (self.files, self.bank))
 
-    def act_mode(self, kind: ActKind) -> ActMode:
-        """Whether an act moves anything: a proposal, unless enabled."""
-        return self.acts.get(kind, "propose")
+    def act_mode(self, kind: ActKind, amount_minor: int, currency: str) -> Mode:
+        """Whether an act about so much moves anything: a proposal, unless enabled."""
+        mode = self.acts.get(kind, "propose")
+        if not isinstance(mode, ApproveAbove):
+            return mode
+        limit = mode.approve_above.get(currency)
+        return "propose" if limit is None or amount_minor > limit else "automatic"
 
     def accounting_day(self, moment: datetime) -> date:
         """The accounting day of a moment (aware): it starts at `cut_off`, local time."""

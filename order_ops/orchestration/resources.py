@@ -10,8 +10,8 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from order_ops.jobs.orders.apply_lanes import Worker, worker
-from order_ops.jobs.orders.expiry_acts import Expirer
 from order_ops.jobs.orders.provider_clients import ProviderClients
+from order_ops.jobs.repairs.repairing import Repairer
 from order_ops.jobs.running.runtime import Running
 from order_ops.mapping import Mapping, load_mapping
 from order_ops.settings import Settings, get_settings
@@ -49,8 +49,13 @@ class OrderOps(dg.ConfigurableResource["OrderOps"]):
         """Who applies events under an execution."""
         return worker(self.settings, running.asked.run_id, running.pool)
 
-    def expirer(self, running: Running) -> Expirer:
-        """Who expires orders under an execution."""
-        clients = ProviderClients(self.settings, self.mapping)
-        grace_s, run_id = self.settings.expiry_grace_s, running.asked.run_id
-        return Expirer(running.pool, self.mapping, clients, run_id, grace_s)
+    def repairer(self, running: Running) -> Repairer:
+        """Who looks at orders under an execution."""
+        return Repairer(
+            pool=running.pool,
+            mapping=self.mapping,
+            client_of=ProviderClients(self.settings, self.mapping),
+            run_id=running.asked.run_id,
+            grace_s=self.settings.expiry_grace_s,
+            at_once=self.settings.provider_calls_at_once,
+        )

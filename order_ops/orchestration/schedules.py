@@ -14,7 +14,7 @@ from order_ops.jobs import catalogue
 from order_ops.jobs.days import reconciliation_days
 from order_ops.jobs.files import fetched_days
 from order_ops.jobs.messages import message_ledger
-from order_ops.jobs.orders import expire_orders
+from order_ops.jobs.repairs import due
 from order_ops.orchestration.performing import REQUEST
 from order_ops.orchestration.resources import OrderOps
 from order_ops.orchestration.under_way import under_way
@@ -74,10 +74,31 @@ def day_request(day: reconciliation_days.DueDay) -> dg.RunRequest:
 
 def _due_orders(context: Context, order_ops: OrderOps) -> Asked:
     """One run looks at all that are due."""
-    if expire_orders.has_due(order_ops.pool, order_ops.settings.expiry_grace_s):
+    if due.has_reservations(order_ops.pool, order_ops.settings.expiry_grace_s):
         yield from _unless_under_way(context, order_ops, catalogue.EXPIRE_ORDERS)
     else:
         yield dg.SkipReason("no reservation is due")
+
+
+def _open_orders(context: Context, order_ops: OrderOps) -> Asked:
+    if due.has_open(order_ops.pool):
+        yield from _unless_under_way(context, order_ops, catalogue.VERIFY_PAYMENTS)
+    else:
+        yield dg.SkipReason("nothing is open about any order")
+
+
+def _pending_refunds(context: Context, order_ops: OrderOps) -> Asked:
+    if due.has_pending_refunds(order_ops.pool):
+        yield from _unless_under_way(context, order_ops, catalogue.SETTLE_REFUNDS)
+    else:
+        yield dg.SkipReason("every refund has ended, or was asked about lately")
+
+
+def _approved_acts(context: Context, order_ops: OrderOps) -> Asked:
+    if due.has_acts_under_way(order_ops.pool):
+        yield from _unless_under_way(context, order_ops, catalogue.APPLY_REPAIRS)
+    else:
+        yield dg.SkipReason("no act is approved, or begun and not ended")
 
 
 def _message_ledger(context: Context, order_ops: OrderOps) -> Asked:
@@ -110,6 +131,15 @@ expire_orders_schedule = _schedule(
     "Reservations past their expiry -> a run.",
     _due_orders,
 )
+verify_payments_schedule = _schedule(
+    catalogue.VERIFY_PAYMENTS, "Orders about which something is open -> a run.", _open_orders
+)
+settle_refunds_schedule = _schedule(
+    catalogue.SETTLE_REFUNDS, "Refunds that have not ended -> a run.", _pending_refunds
+)
+apply_repairs_schedule = _schedule(
+    catalogue.APPLY_REPAIRS, "Acts that were approved -> a run.", _approved_acts
+)
 fetch_transactions_schedule = _schedule(
     catalogue.FETCH_TRANSACTIONS,
     "Days that are over and were not fetched -> a run.",
@@ -123,9 +153,12 @@ message_ledger_schedule = _schedule(
 purge_schedule = _schedule(catalogue.PURGE, "Purges daily, when the shop is quiet.", _purge)
 
 ALL = (
+    apply_repairs_schedule,
     expire_orders_schedule,
     fetch_transactions_schedule,
     message_ledger_schedule,
     purge_schedule,
     reconcile_payments_schedule,
+    settle_refunds_schedule,
+    verify_payments_schedule,
 )

@@ -6,8 +6,9 @@ what to do about the answer, is decided in `order_ops.domain`; retries are the
 caller's. Reading the provider's files belongs to the report readers.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -47,6 +48,9 @@ class ProviderPayment:
             for; 0 when the provider does not know the payment.
         currency: ISO 4217, upper case; "" when unknown.
         order_ref: our order id as the provider was told, or None.
+        created: when it was made, UTC; None: the provider does not say.
+        disputed: the customer takes it back through the bank, and that is not decided.
+        request_id: of the call that changed it, for the provider's support.
     """
 
     ref: str
@@ -54,6 +58,9 @@ class ProviderPayment:
     amount_minor: int = 0
     currency: str = ""
     order_ref: str | None = None
+    created: datetime | None = None
+    disputed: bool = False
+    request_id: str | None = field(default=None, compare=False)
 
     @property
     def belongs_to(self) -> str | None:
@@ -65,7 +72,10 @@ class ProviderPayment:
 class ProviderRefund:
     """A refund as the provider sees it: pending, succeeded, failed, canceled or unknown.
 
-    belongs_to: the payment that it is of.
+    Attributes:
+        belongs_to: the payment that it is of.
+        key: the idempotency key of our call that made it; None: it was not ours.
+        request_id: of that call, for the provider's support.
     """
 
     ref: str
@@ -73,6 +83,8 @@ class ProviderRefund:
     amount_minor: int = 0
     currency: str = ""
     belongs_to: str | None = None
+    key: str | None = None
+    request_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +112,16 @@ class ProviderClient(Protocol):
         """One payment; unknown, when the provider has none of that id."""
         ...
 
+    def payments_since(self, moment: datetime) -> Iterator[ProviderPayment]:
+        """Every payment that was made at a moment or later, in no order."""
+        ...
+
     def refund(self, ref: str) -> ProviderRefund:
         """One refund; unknown, when the provider has none of that id."""
+        ...
+
+    def refunds_of(self, payment_ref: str) -> list[ProviderRefund]:
+        """Every refund of a payment, whoever made it."""
         ...
 
     def dispute(self, ref: str) -> ProviderDispute:
@@ -113,6 +133,19 @@ class ProviderClient(Protocol):
 
         Raises:
             ProviderError: kind CONFLICT, when it has moved on (paid, processing).
+        """
+        ...
+
+    def give_back(
+        self, payment_ref: str, amount_minor: int, idempotency_key: str
+    ) -> ProviderRefund:
+        """Pay so much of a payment back; the same key again is the same refund.
+
+        The refund keeps the key, so that it is found by it when the provider has forgotten the
+        call (Stripe does after a day).
+
+        Raises:
+            ProviderError: PERMANENT or CONFLICT, when it is refused, as more than is there.
         """
         ...
 
@@ -134,7 +167,7 @@ class StripePayments:
         read_timeout_s: float = 10.0,
         order_key: str = "order_id",
     ) -> None:
-        self._http, api = connected(api_key, api_base, connect_timeout_s, read_timeout_s)
+        self._session, api = connected(api_key, api_base, connect_timeout_s, read_timeout_s)
         self._intents, self._refunds, self._disputes = (
             api.payment_intents,
             api.refunds,
@@ -150,8 +183,8 @@ class StripePayments:
         self.close()
 
     def close(self) -> None:
-        """Close this thread's connections."""
-        self._http.close()  # type: ignore[no-untyped-call]
+        """Close its connections."""
+        self._session.close()
 
     def payments_of_order(self, order_ref: str, known_refs: Iterable[str]) -> list[ProviderPayment]:
         """See ProviderClient.
@@ -179,23 +212,54 @@ class StripePayments:
             if now is not None and now.status == "canceled":
                 return self._payment(now.to_dict())
             raise classified(error) from error
-        return self._payment(intent.to_dict())
+        return replace(self._payment(intent.to_dict()), request_id=_request_id(intent))
 
     def payment(self, ref: str) -> ProviderPayment:
         """See ProviderClient."""
-        found = self._retrieve(self._intents.retrieve, ref)
+        found = self._retrieve(lambda ref: self._intents.retrieve(ref, {"expand": _ONE}), ref)
         return (
             ProviderPayment(ref, PaymentStatus.UNKNOWN) if found is None else self._payment(found)
         )
 
+    def payments_since(self, moment: datetime) -> Iterator[ProviderPayment]:
+        """See ProviderClient."""
+        since = int(moment.timestamp())
+        try:
+            found = self._intents.list({"created": {"gte": since}, "limit": 100, "expand": _LISTED})
+            for intent in found.auto_paging_iter():
+                yield self._payment(intent.to_dict())
+        except self._error as error:
+            raise classified(error) from error
+
     def refund(self, ref: str) -> ProviderRefund:
         """See ProviderClient."""
         found = self._retrieve(self._refunds.retrieve, ref)
-        if found is None:
-            return ProviderRefund(ref, "unknown")
-        status = "pending" if found["status"] == "requires_action" else found["status"]
-        currency, payment = found["currency"].upper(), found.get("payment_intent")
-        return ProviderRefund(ref, status, found["amount"], currency, payment)
+        return ProviderRefund(ref, "unknown") if found is None else _refund(found)
+
+    def refunds_of(self, payment_ref: str) -> list[ProviderRefund]:
+        """See ProviderClient."""
+        try:
+            found = self._refunds.list({"payment_intent": payment_ref, "limit": 100})
+            return [_refund(one.to_dict()) for one in found.auto_paging_iter()]
+        except self._error as error:
+            raise classified(error) from error
+
+    def give_back(
+        self, payment_ref: str, amount_minor: int, idempotency_key: str
+    ) -> ProviderRefund:
+        """See ProviderClient."""
+        try:
+            made = self._refunds.create(
+                {
+                    "payment_intent": payment_ref,
+                    "amount": amount_minor,
+                    "metadata": {_KEY: idempotency_key},
+                },
+                {"idempotency_key": idempotency_key},
+            )
+        except self._error as error:
+            raise classified(error) from error
+        return _refund(made.to_dict(), _request_id(made))
 
     def dispute(self, ref: str) -> ProviderDispute:
         """See ProviderClient."""
@@ -218,7 +282,7 @@ class StripePayments:
         value = order_ref.replace("\\", "\\\\").replace("'", "\\'")
         query = f"metadata['{self._order_key}']:'{value}'"
         try:
-            found = self._intents.search({"query": query, "limit": 100})
+            found = self._intents.search({"query": query, "limit": 100, "expand": _LISTED})
             return [self._payment(intent.to_dict()) for intent in found.auto_paging_iter()]
         except self._error as error:
             raise classified(error) from error
@@ -226,15 +290,49 @@ class StripePayments:
     def _payment(self, intent: Mapping[str, Any]) -> ProviderPayment:
         status = _STATUSES.get(intent["status"], PaymentStatus.UNKNOWN)
         paid = status is PaymentStatus.SUCCEEDED
+        created, charge = intent.get("created"), intent.get("latest_charge")
+        # a charge stays disputed when that is decided: what is open is asked for
+        once_disputed = isinstance(charge, Mapping) and bool(charge.get("disputed"))
         return ProviderPayment(
             ref=intent["id"],
             status=status,
             amount_minor=intent["amount_received" if paid else "amount"],
             currency=intent["currency"].upper(),
             order_ref=(intent.get("metadata") or {}).get(self._order_key),
+            created=None if created is None else datetime.fromtimestamp(created, UTC),
+            disputed=once_disputed and self._has_open_dispute(intent["id"]),
         )
 
+    def _has_open_dispute(self, payment_ref: str) -> bool:
+        try:
+            found = self._disputes.list({"payment_intent": payment_ref, "limit": 100})
+            return any(one.status not in _DISPUTE_ENDS for one in found.auto_paging_iter())
+        except self._error as error:
+            raise classified(error) from error
 
+
+def _refund(found: Mapping[str, Any], request_id: str | None = None) -> ProviderRefund:
+    return ProviderRefund(
+        ref=found["id"],
+        status="pending" if found["status"] == "requires_action" else found["status"],
+        amount_minor=found["amount"],
+        currency=found["currency"].upper(),
+        belongs_to=found.get("payment_intent"),
+        key=(found.get("metadata") or {}).get(_KEY),
+        request_id=request_id,
+    )
+
+
+def _request_id(made: "StripeObject") -> str | None:
+    response = made.last_response
+    return None if response is None else response.request_id
+
+
+_KEY = "order_ops_key"
+"""The metadata of a refund that says by which of our calls it was made."""
+_ONE = ["latest_charge"]
+_LISTED = ["data.latest_charge"]
+"""What is asked for beside a payment: whether its charge was ever disputed."""
 _STATUSES = {
     "requires_payment_method": PaymentStatus.REQUIRES_PAYMENT,
     "requires_confirmation": PaymentStatus.REQUIRES_PAYMENT,

@@ -65,7 +65,7 @@ class BalanceTransactions:
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 10.0,
     ) -> None:
-        self._http, api = connected(api_key, api_base, connect_timeout_s, read_timeout_s)
+        self._session, api = connected(api_key, api_base, connect_timeout_s, read_timeout_s)
         self._list = api.balance_transactions.list
         self._error = error_type()
 
@@ -73,7 +73,7 @@ class BalanceTransactions:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()  # type: ignore[no-untyped-call]
+        self._session.close()
 
     def page(self, asked: Asked, after: str | None) -> tuple[list[dict[str, Any]], bool]:
         """The objects behind that id, and whether there are more behind them.

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 from order_ops.domain.failures import ClassifiedError, FailureKind
 
 if TYPE_CHECKING:
-    from stripe import HTTPClient, StripeError
+    from requests import Session
+    from stripe import StripeError
     from stripe._v1_services import V1Services
+
+
+CONNECTIONS = 64
+"""So many are kept open at most."""
 
 
 class ProviderError(ClassifiedError):
@@ -22,22 +27,31 @@ class ProviderError(ClassifiedError):
 
 def connected(
     api_key: str, api_base: str | None, connect_timeout_s: float, read_timeout_s: float
-) -> "tuple[HTTPClient, V1Services]":
-    """The SDK's connections, to be closed, and its API.
+) -> "tuple[Session, V1Services]":
+    """The SDK's connections, to be closed, and its API; any number of threads may use them.
+
+    All share one session, whose connections are pooled: the SDK would make one for each thread,
+    and nobody could close those of a thread that has ended.
 
     Args:
         api_base: of a stand-in server; none: Stripe itself.
     """
-    import stripe  # noqa: PLC0415 - half a second, paid only by those who ask
+    import requests  # noqa: PLC0415 - half a second, paid only by those who ask
+    import stripe  # noqa: PLC0415
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415
 
-    http = stripe.RequestsClient(timeout=(connect_timeout_s, read_timeout_s))
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+    timeouts = (connect_timeout_s, read_timeout_s)
+    http = stripe.RequestsClient(timeout=timeouts, session=session)
     client = stripe.StripeClient(
         api_key,
         base_addresses={"api": api_base} if api_base else None,
         http_client=http,
         max_network_retries=0,  # the policy is ours: domain.failures
     )
-    return http, client.v1
+    return session, client.v1
 
 
 def error_type() -> "type[StripeError]":
@@ -65,7 +79,7 @@ def _kind(error: "StripeError") -> FailureKind:
     status = error.http_status or 0
     if isinstance(error, stripe.APIConnectionError):
         return FailureKind.TRANSIENT if error.should_retry else FailureKind.UNKNOWN
-    if isinstance(error, stripe.RateLimitError):
+    if isinstance(error, stripe.RateLimitError) or status == 429:
         return FailureKind.THROTTLED
     if code_of(error) == "payment_intent_unexpected_state":
         return FailureKind.CONFLICT

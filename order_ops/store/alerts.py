@@ -69,6 +69,13 @@ def resolve_others(conn: Connection, prefix: str, still: Sequence[str]) -> None:
     sql.resolve_others(conn, prefix=prefix, dedupe_keys=list(still))
 
 
+def resolve_of_orders(
+    conn: Connection, prefix: str, orders: dict[str, list[str]], still: Sequence[str]
+) -> None:
+    """End the open alerts of a prefix about these orders (key arrays), but those still so."""
+    sql.resolve_of_orders(conn, prefix=prefix, dedupe_keys=list(still), **orders)
+
+
 def lock(conn: Connection, dedupe_key: str) -> None:
     """Hold an open alert until the transaction ends: nobody raises or ends it meanwhile."""
     sql.lock_alert(conn, dedupe_key=dedupe_key)

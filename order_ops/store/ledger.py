@@ -10,6 +10,7 @@ from typing import Any
 
 from order_ops.domain.failures import ClassifiedError, FailureKind
 from order_ops.domain.orders import Change, Dispute, Order, Payment, Refund, State
+from order_ops.domain.repairs.looks import next_look
 from order_ops.store import outbox
 from order_ops.store.alerts import Alert, raise_alerts
 from order_ops.store.engine import Connection
@@ -58,6 +59,7 @@ def load(conn: Connection, lanes: Sequence[Key]) -> dict[Key, Order]:
             expires_at=row.expires_at,
             stock_held=row.stock_held,
             shop_state=State(row.shop_state) if row.shop_state else None,
+            state_since=row.state_since,
         )
     if found:
         _load_parts(conn, keys(found), found)
@@ -85,6 +87,11 @@ def _load_parts(conn: Connection, arrays: dict[str, list[str]], found: dict[Key,
         )
     for row in sql.load_reservations(conn, **arrays):
         found[row.tenant_id, row.order_id].reservations[row.sku] = row.quantity
+
+
+def look_soon(conn: Connection, orders: Sequence[Key]) -> None:
+    """Have orders looked at by the next run, whatever our own books say of them."""
+    sql.look_soon(conn, **keys(orders))
 
 
 def save(conn: Connection, touched: Sequence[Touched]) -> None:
@@ -127,10 +134,11 @@ def _history(touched: Sequence[Touched]) -> dict[str, list[Any]]:
 
 def _orders(touched: Sequence[Touched]) -> dict[str, list[Any]]:
     plain = ("state", "version", "currency", "total_minor", "created_at", "expires_at")
-    more = ("stock_held", "shop_state")
+    more = ("stock_held", "shop_state", "state_since")
     arrays = columns([one.order for one in touched], "order_id", *more, *plain)
     arrays["tenant_id"] = [one.order.tenant for one in touched]
     arrays["read_version"] = [one.read_version for one in touched]
+    arrays["look_at"] = [next_look(one.order) for one in touched]
     return arrays
 
 

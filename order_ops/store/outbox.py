@@ -17,7 +17,19 @@ from order_ops.store.engine import Connection
 from order_ops.store.queries import columns, ops
 
 LIMIT_BYTES = 100_000
-COMMANDS = {"confirmed": "order.confirm", "expired": "order.expire"}
+COMMANDS = {
+    "confirmed": "order.confirm",
+    "expired": "order.expire",
+    "reinstated": "order.reinstate",
+    "released": "order.release",
+    "expiring": "order.remind",
+}
+_OF_HISTORY = (
+    "kind", "from_state", "to_state", "version", "occurred_at", "cause", "detail", "correlation_id",
+)  # fmt: skip
+_COLUMNS = (
+    "message_id", "tenant_id", "order_id", "routing_key", "body", "headers", "correlation_id",
+)  # fmt: skip
 
 
 def add(conn: Connection, changes: Sequence[tuple[Order, Change]]) -> None:
@@ -25,6 +37,14 @@ def add(conn: Connection, changes: Sequence[tuple[Order, Change]]) -> None:
     rows = [_row(order, change) for order, change in changes]
     if rows:
         ops.add_outbox(conn, **columns(rows, *rows[0]))
+
+
+def say_again(conn: Connection, order: Order) -> None:
+    """Have the confirmation of an order published once more, as the message that it was."""
+    row = ops.confirmation_of(conn, tenant_id=order.tenant, order_id=order.order_id)
+    if row is not None:
+        again = Change(**{name: getattr(row, name) for name in _OF_HISTORY})
+        ops.publish_again(conn, **columns([_row(order, again)], *_COLUMNS))
 
 
 def message_id_of(tenant_id: str, order_id: str, version: int) -> str:

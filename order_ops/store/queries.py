@@ -22,6 +22,7 @@ def _load(name: str) -> Any:
 intake = _load("intake")
 orders = _load("orders")
 ops = _load("ops")
+acts = _load("acts")
 letters = _load("letters")
 alerts = _load("alerts")
 deliveries = _load("deliveries")

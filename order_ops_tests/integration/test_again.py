@@ -239,7 +239,7 @@ def test_a_process_that_is_asked_to_end_leaves_its_work_to_another_run(
         raise DagsterExecutionInterruptedError
 
     with monkeypatch.context() as patched:
-        patched.setattr("order_ops.orchestration.ops.expiry.due_reservations", interrupted)
+        patched.setattr("order_ops.jobs.repairs.due.reservations", interrupted)
         assert not run(defs, instance, JOB.name).success
     (ended,) = instance.get_runs()
     assert ended.status == dg.DagsterRunStatus.FAILURE

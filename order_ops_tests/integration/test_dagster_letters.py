@@ -193,7 +193,7 @@ def test_a_failed_run_is_launched_again_once_and_its_letter_ends_with_it(
     broken = raising(ValueError(FAILING))
 
     with monkeypatch.context() as patch:
-        patch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
+        patch.setattr("order_ops.jobs.repairs.due.reservations", broken)
         config = {"ops": {"expire_due_orders": {"config": {"limit": 7}}}}
         failed = run(defs, instance, "expire_orders_job", run_config=config)
     run(defs, instance, "handle_run_failure_job")
@@ -221,7 +221,7 @@ def test_a_launched_run_that_fails_again_has_a_letter_linked_to_the_first(
 ) -> None:
     broken = raising(ValueError(FAILING))
 
-    monkeypatch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
+    monkeypatch.setattr("order_ops.jobs.repairs.due.reservations", broken)
     run(defs, instance, "expire_orders_job")
     run(defs, instance, "handle_run_failure_job")
     first = shop.one("SELECT id FROM ops.dead_letter")

@@ -1,21 +1,17 @@
 """Expiry asks the provider first, and moves nothing on a guess."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from order_ops.devstack.provider import Answer, ProviderServer
-from order_ops.devstack.shop.model import Intent
-from order_ops.jobs.orders import expire_orders
-from order_ops.jobs.orders.expire_orders import Expiry
-from order_ops.jobs.orders.expiry_acts import Expirer
+from order_ops.jobs.repairs import due
+from order_ops.jobs.repairs.repairing import Looked, Repairer, look
 from order_ops.providers.client import StripePayments
 from order_ops.store.engine import transaction
 from order_ops_tests.integration.conftest import Shop
+from order_ops_tests.integration.repairing import GRACE_S, expire, intent, repairer
 from order_ops_tests.shop import acting, created, paid, reserved
-
-GRACE_S = 60
 
 
 @pytest.fixture
@@ -24,22 +20,15 @@ def provider() -> Iterator[ProviderServer]:
         yield server
 
 
-def _intent(order: str, status: str, amount: int = 1_000) -> Intent:
-    return Intent(f"pi_{order}", "shop-cards", order, amount, status, "day")
-
-
-def _expire(shop: Shop, provider: ProviderServer, mode: str = "automatic", **more: bool) -> Expiry:
-    with StripePayments("sk_test", api_base=provider.url, read_timeout_s=2) as client:
-        expirer = Expirer(shop.pool, acting(mode), lambda _: client, "run-e", GRACE_S)
-        due = expire_orders.due_reservations(shop.pool, GRACE_S, 100)
-        return expire_orders.expire(expirer, due, **more)
+def _expire(shop: Shop, provider: ProviderServer, mode: str = "automatic", **more: bool) -> Looked:
+    return expire(shop, provider, acting(mode), **more)
 
 
 def _order(shop: Shop, provider: ProviderServer, status: str | None, amount: int = 1_000) -> None:
     shop.stage(created("o1"), reserved("o1"))
     shop.apply()
     if status is not None:
-        provider.put([_intent("o1", status, amount)])
+        provider.put([intent("o1", status, amount)])
 
 
 def _state(shop: Shop) -> str:
@@ -86,7 +75,7 @@ def test_undecided_is_left_and_alerted(
     assert _expire(shop, provider).orders == {"left": 1}
     assert _state(shop) == "RESERVED"
     assert reason in shop.one("SELECT title FROM ops.alert")
-    assert expire_orders.due_reservations(shop.pool, GRACE_S, 100) == [], "not at once again"
+    assert due.reservations(shop.pool, GRACE_S, 100) == [], "not at once again"
 
 
 @pytest.mark.parametrize("answer", [Answer(500, {}), Answer(429, {}), Answer(200, {}, delay_s=4)])
@@ -98,6 +87,9 @@ def test_a_provider_that_is_down_expires_nothing(
     assert _expire(shop, provider).orders == {"left": 1}
     assert _state(shop) == "RESERVED"
     assert "cannot be asked" in shop.one("SELECT title FROM ops.alert")
+    assert len(due.reservations(shop.pool, GRACE_S, 100)) == 1, "it stays due, in its place"
+    assert _expire(shop, provider).orders == {"expired": 1}
+    assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 0
 
 
 def test_without_being_enabled_it_is_a_proposal(shop: Shop, provider: ProviderServer) -> None:
@@ -114,10 +106,19 @@ def test_without_being_enabled_it_is_a_proposal(shop: Shop, provider: ProviderSe
 def test_what_cannot_be_cancelled_does_not_expire(shop: Shop, provider: ProviderServer) -> None:
     _order(shop, provider, "requires_payment_method")
     provider.script("/v1/payment_intents/pi_o1/cancel", Answer(500, {}))
-    assert _expire(shop, provider).orders == {"left": 1}
+    assert _expire(shop, provider).orders == {"to_be_tried_again": 1}
     assert _state(shop) == "RESERVED"
-    assert "could not be cancelled" in shop.one("SELECT title FROM ops.alert")
+    assert "did not do its part" in shop.one("SELECT title FROM ops.alert")
     assert shop.one("SELECT state FROM ops.act") == "intended"
+    with repairer(shop, provider) as ready:
+        done = look(ready, due.of_acts_under_way(shop.pool, 10))
+    assert done.orders == {"expired": 1}
+    keys = {call.idempotency_key for call in provider.calls if call.path.endswith("/cancel")}
+    assert len(keys) == 1, "the same key again"
+    call = shop.rows("SELECT state, sent, request_id FROM ops.provider_call")[0]
+    assert (call.state, call.sent) == ("answered", 2)
+    assert call.request_id
+    assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 0
 
 
 def test_off_means_off(shop: Shop, provider: ProviderServer) -> None:
@@ -130,7 +131,7 @@ def test_a_dry_run_writes_nothing(shop: Shop, provider: ProviderServer) -> None:
     _order(shop, provider, "requires_payment_method")
     assert _expire(shop, provider, dry_run=True).orders == {"would_expire": 1}
     assert shop.one("SELECT count(*) FROM ops.act") == 0
-    assert len(expire_orders.due_reservations(shop.pool, GRACE_S, 100)) == 1
+    assert len(due.reservations(shop.pool, GRACE_S, 100)) == 1
 
 
 def test_a_payment_that_comes_while_we_ask_wins(shop: Shop, provider: ProviderServer) -> None:
@@ -143,11 +144,9 @@ def test_a_payment_that_comes_while_we_ask_wins(shop: Shop, provider: ProviderSe
             return super().cancel(payment_ref, idempotency_key)
 
     with Overtaken("sk_test", api_base=provider.url) as client:
-        expirer = Expirer(shop.pool, acting(), lambda _: client, "run-e", GRACE_S)
-        done = expire_orders.expire(
-            expirer, expire_orders.due_reservations(shop.pool, GRACE_S, 100)
-        )
-    assert done.orders == {"overtaken": 1}
+        ready = Repairer(shop.pool, acting(), lambda _: client, "run-e", GRACE_S)
+        done = look(ready, due.reservations(shop.pool, GRACE_S, 100))
+    assert done.orders["overtaken"] == 1
     assert _state(shop) == "CONFIRMED"
     assert shop.one("SELECT state FROM ops.act") == "overtaken"
 
@@ -157,15 +156,14 @@ def test_orders_that_stay_undecided_do_not_starve_others(
 ) -> None:
     for order in ("o1", "o2", "o3"):
         shop.stage(created(order), reserved(order))
-        provider.put([_intent(order, "processing")])
+        provider.put([intent(order, "processing")])
     shop.apply()
     seen = []
-    with StripePayments("sk_test", api_base=provider.url) as client:
-        expirer = Expirer(shop.pool, acting(), lambda _: client, "run-e", GRACE_S)
+    with repairer(shop, provider) as ready:
         for _ in range(3):
-            due = expire_orders.due_reservations(shop.pool, GRACE_S, 1)
-            seen += [order for _, order in due]
-            expire_orders.expire(replace(expirer), due)
+            chosen = due.reservations(shop.pool, GRACE_S, 1)
+            seen += [order for _, order in chosen]
+            look(ready, chosen)
     assert sorted(seen) == ["o1", "o2", "o3"]
 
 
@@ -174,7 +172,7 @@ def test_a_payment_that_nobody_can_ask_about_is_left(shop: Shop, provider: Provi
     with transaction(shop.pool) as conn:
         conn.execute("UPDATE orders.payments SET account = 'paypal'")
     assert _expire(shop, provider).orders == {"left": 1}
-    assert "nobody can ask" in shop.one("SELECT title FROM ops.alert")
+    assert "cannot be asked" in shop.one("SELECT title FROM ops.alert")
     assert _state(shop) == "RESERVED"
 
 
@@ -186,7 +184,7 @@ def test_paid_in_our_books_and_not_at_the_provider_is_left(
         conn.execute("UPDATE intake.inbox SET next_at = now()")
     shop.stage(created("o2", 2_000), reserved("o2", 1_000), paid("o2", 1_000))
     shop.apply()
-    provider.put([_intent("o2", "requires_payment_method")])
+    provider.put([intent("o2", "requires_payment_method")])
     assert _expire(shop, provider).orders == {"left": 1}
     assert "paid in our books" in shop.one("SELECT title FROM ops.alert")
     assert shop.one("SELECT state FROM orders.orders WHERE order_id = 'o2'") == "RESERVED"

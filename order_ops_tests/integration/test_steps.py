@@ -16,6 +16,7 @@ from order_ops_tests.integration.dagster_runs import run
 PARTITION = "shop-cards|2026-03-10"
 STEPS = {
     "apply_order_events_job": ["apply_order_events"],
+    "apply_repairs_job": ["apply_approved_acts"],
     "dead_letters_job": ["handle_dead_letters"],
     "expire_orders_job": ["expire_due_orders"],
     "fetch_transactions_job": ["fetch_transactions"],
@@ -27,7 +28,9 @@ STEPS = {
         "internal_transactions",
         "reconcile_payments",
     ],
+    "settle_refunds_job": ["settle_pending_refunds"],
     "take_in_files_job": ["take_in_watched_files"],
+    "verify_payments_job": ["verify_open_orders"],
 }
 EACH = [(job, step) for job, steps in STEPS.items() for step in steps]
 

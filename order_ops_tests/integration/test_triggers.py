@@ -69,7 +69,7 @@ def test_a_failed_run_is_asked_for_until_it_has_its_dead_letter(
 
     first = tick(instance, "run_failure_sensor")
     assert (first.run_requests, bool(first.cursor)) == ([], True)
-    monkeypatch.setattr("order_ops.orchestration.ops.expiry.due_reservations", broken)
+    monkeypatch.setattr("order_ops.jobs.repairs.due.reservations", broken)
     for _ in range(3):
         run(defs, instance, "expire_orders_job")
     for _ in range(2):
@@ -181,11 +181,14 @@ LOOKS = {
     "sensor:again_sensor": "sensors.again.due",
     "sensor:replay_sensor": "sensors.run_replays.launches",
     "sensor:watched_files_sensor": "sensors.watched_files.look",
-    "schedule:expire_orders_schedule": "schedules.expire_orders.has_due",
+    "schedule:apply_repairs_schedule": "schedules.due.has_acts_under_way",
+    "schedule:expire_orders_schedule": "schedules.due.has_reservations",
     "schedule:fetch_transactions_schedule": "schedules.fetched_days.due",
     "schedule:message_ledger_schedule": "schedules.message_ledger.has_changed",
     "schedule:purge_schedule": "schedules.under_way",
     "schedule:reconcile_payments_schedule": "schedules.reconciliation_days.open_closed_days",
+    "schedule:settle_refunds_schedule": "schedules.due.has_pending_refunds",
+    "schedule:verify_payments_schedule": "schedules.due.has_open",
 }
 """What each looks with."""
 

@@ -11,7 +11,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from order_ops.domain.repairs import ActKind
 from order_ops.mapping import BUNDLED, Account, MappingError, load_mapping
+from order_ops.mapping.accounts import ApproveAbove
 from order_ops_tests.foreign import MAPPING as FOREIGN
 
 ZONES = [
@@ -111,12 +113,18 @@ def test_the_last_closed_day_is_the_one_before_todays() -> None:
 def test_an_act_only_proposes_unless_it_is_enabled() -> None:
     cautious = account()
     bold = cautious.model_copy(update={"acts": {"expire": "automatic", "refund": "off"}})
-    assert cautious.act_mode("expire") == "propose"
-    assert [bold.act_mode(kind) for kind in ("expire", "refund", "cancel")] == [
-        "automatic",
-        "off",
-        "propose",
-    ]
+    assert cautious.act_mode(ActKind.EXPIRE, 1, "EUR") == "propose"
+    kinds = (ActKind.EXPIRE, ActKind.REFUND, ActKind.CANCEL)
+    assert [bold.act_mode(kind, 1, "EUR") for kind in kinds] == ["automatic", "off", "propose"]
+
+
+def test_above_an_amount_a_person_is_asked() -> None:
+    careful = account().model_copy(
+        update={"acts": {ActKind.REFUND: ApproveAbove(approve_above={"EUR": 500})}}
+    )
+    told = [careful.act_mode(ActKind.REFUND, amount, "EUR") for amount in (500, 501)]
+    assert told == ["automatic", "propose"]
+    assert careful.act_mode(ActKind.REFUND, 1, "USD") == "propose", "no limit is said for it"
 
 
 Write = Callable[[str], Path]

@@ -20,7 +20,9 @@ CURRENCY = "BRL"
 Phase = Literal["day", "after_expiry"]
 """When to play it: before, or after the orders that nobody paid have expired."""
 
-Status = Literal["requires_payment_method", "processing", "succeeded", "canceled"]
+Status = Literal[
+    "requires_payment_method", "processing", "requires_capture", "succeeded", "canceled"
+]
 """Stripe's statuses of a payment intent, as far as they occur here."""
 Category = Literal["charge", "refund", "fee", "payout"]
 """Stripe's reporting categories, as far as they occur here."""
@@ -39,7 +41,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A payment intent as the provider knows it from this phase on."""
+    """A payment intent as the provider knows it from this phase on; `created`: epoch seconds."""
 
     ref: str
     account: str
@@ -47,6 +49,7 @@ class Intent:
     amount_minor: int
     status: Status
     phase: Phase = "day"
+    created: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from order_ops.domain.orders import Order, State
 from order_ops.domain.repairs import closed, money, standing, waiting
 from order_ops.domain.repairs.plans import (
     ActKind,
+    ActState,
     Decision,
     Finding,
     GiveBack,
@@ -24,6 +25,7 @@ from order_ops.domain.repairs.plans import (
 
 __all__ = [
     "ActKind",
+    "ActState",
     "Decision",
     "Finding",
     "GiveBack",

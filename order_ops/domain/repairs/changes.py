@@ -13,6 +13,7 @@ from order_ops.domain.orders import Change, Order, Payment, Refund, State, chang
 from order_ops.domain.repairs.plans import ActKind, Plan, SeenPayment, SeenRefund
 
 _MOVES = {State.EXPIRED: "expired", State.CONFIRMED: "confirmed", State.CANCELLED: "cancelled"}
+_TOLD = {"pending": "refund_pending", "succeeded": "refunded", "failed": "refund_failed"}
 _ENDS = {"succeeded": "succeeded", "failed": "failed", "canceled": "failed", "pending": "pending"}
 
 
@@ -37,9 +38,10 @@ class Writing:
     cause: str
     at: datetime
 
-    def note(self, order: Order, kind: str, **detail: Any) -> Change:
+    def note(self, order: Order, kind: str, *, alert: bool = False, **detail: Any) -> Change:
         """A change that leaves the state as it is."""
-        return change(order, order.state, kind=kind, at=self.at, cause=self.cause, detail=detail)
+        at, cause = self.at, self.cause
+        return change(order, order.state, kind=kind, at=at, cause=cause, detail=detail, alert=alert)
 
 
 def carry_out(
@@ -85,11 +87,14 @@ def write_down(
 ) -> list[Change]:
     """The provider's facts that our books have not heard of."""
     changes = [_paid(order, one, writing) for one in seen if _is_news(order, one)]
-    told = [GivenBack(one.ref, one.account, back) for one in seen for back in one.refunds]
-    for back in (*told, *given_back):
-        if (heard := _refunded(order, back, writing)) is not None:
-            changes.append(heard)
-    return changes
+    told = [
+        GivenBack(one.ref, one.account, back)
+        for one in seen
+        for back in one.refunds
+        if back.counts or back.ref in order.refunds
+    ]
+    heard = [_refunded(order, back, writing) for back in (*told, *given_back)]
+    return changes + [one for one in heard if one is not None]
 
 
 def _is_news(order: Order, seen: SeenPayment) -> bool:
@@ -108,7 +113,7 @@ def _refunded(order: Order, back: GivenBack, writing: Writing) -> Change | None:
     """A refund as the provider has it; none: our books say the same."""
     refund, known = back.refund, order.refunds.get(back.refund.ref)
     status = _ENDS.get(refund.status, "pending")
-    if (known is not None and known.status == status) or (known is None and not refund.counts):
+    if known is not None and known.status == status:
         return None
     settled_at = None if status == "pending" else writing.at
     order.refunds[refund.ref] = Refund(
@@ -120,5 +125,5 @@ def _refunded(order: Order, back: GivenBack, writing: Writing) -> Change | None:
         status,
         settled_at,
     )
-    kind = {"pending": "refund_pending", "succeeded": "refunded", "failed": "refund_failed"}[status]
-    return writing.note(order, kind, refund=refund.ref, amount=refund.amount_minor)
+    detail = {"refund": refund.ref, "amount": refund.amount_minor}
+    return writing.note(order, _TOLD[status], alert=status == "failed", **detail)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from order_ops.domain.orders import Order
 from order_ops.domain.repairs.plans import ActKind, Decision, Finding, GiveBack, Plan, SeenPayment
 
+REFUNDS = 3
+"""So often a refund is made anew that failed at the provider; then somebody has to look."""
 UNDECIDED = frozenset({"processing", "unknown"})
 _ENDS = {"succeeded": "succeeded", "failed": "failed", "canceled": "failed"}
 
@@ -111,9 +113,15 @@ def all_kept(seen: Sequence[SeenPayment]) -> tuple[GiveBack, ...]:
 
 
 def pay_back(order: Order, seen: Sequence[SeenPayment], plan: Plan, *told: Finding) -> Decision:
-    """A plan that pays back, unless an open dispute locks it."""
+    """A plan that pays back, unless an open dispute locks it, or it failed too often."""
     if why := locked(order, seen):
         return Decision(findings=(*told, Finding("refund_locked", why, plan.amount_minor)))
+    wanted = {one.payment for one in plan.give_back}
+    failed = [r for r in order.refunds.values() if r.status == "failed" and r.payment in wanted]
+    if len(failed) >= REFUNDS:
+        reason = f"{len(failed)} refunds of {', '.join(sorted(wanted))} have failed"
+        finding = Finding("refund_fails", reason, plan.amount_minor, critical=True)
+        return Decision(findings=(*told, finding))
     return Decision(plan, told)
 
 

@@ -26,6 +26,22 @@ class ActKind(StrEnum):
     REPEAT = "repeat"
 
 
+class ActState(StrEnum):
+    """How far an act is.
+
+    Proposed, a person has to agree; approved or intended, it is carried out; then it is done, or
+    failed, or overtaken by what happened to the order, or was rejected.
+    """
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    INTENDED = "intended"
+    DONE = "done"
+    OVERTAKEN = "overtaken"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
 @dataclass(frozen=True, slots=True)
 class SeenRefund:
     """A refund as the provider reports it.

@@ -32,6 +32,13 @@ UPDATE ops.alert SET resolved_at = now(), version = version + 1
 WHERE starts_with(dedupe_key, :prefix) AND resolved_at IS NULL
     AND dedupe_key <> ALL (:dedupe_keys::text[]);
 
+-- name: resolve_of_orders!
+-- Open alerts of orders whose facts have ended.
+UPDATE ops.alert a SET resolved_at = now(), version = version + 1
+FROM unnest(:tenant_id::text[], :order_id::text[]) AS looked(tenant_id, order_id)
+WHERE a.resolved_at IS NULL AND (a.tenant_id, a.order_id) = (looked.tenant_id, looked.order_id)
+    AND starts_with(a.dedupe_key, :prefix) AND a.dedupe_key <> ALL (:dedupe_keys::text[]);
+
 -- name: resolve_alerts!
 UPDATE ops.alert SET resolved_at = now(), version = version + 1
 WHERE dedupe_key = ANY (:dedupe_keys::text[]) AND resolved_at IS NULL;

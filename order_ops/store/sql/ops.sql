@@ -1,4 +1,4 @@
--- Outbox, audit, acts and leases: written with the fact they speak of.
+-- Outbox, audit, pauses and leases: written with the fact they speak of.
 
 -- name: add_outbox!
 INSERT INTO ops.outbox (message_id, tenant_id, order_id, routing_key, body, headers,
@@ -6,6 +6,25 @@ INSERT INTO ops.outbox (message_id, tenant_id, order_id, routing_key, body, head
 SELECT * FROM unnest(:message_id::text[], :tenant_id::text[], :order_id::text[],
     :routing_key::text[], :body::bytea[], :headers::text[]::jsonb[], :correlation_id::text[])
 ON CONFLICT (message_id) DO NOTHING;
+
+-- name: any_paused^
+SELECT name, actor, reason, since FROM ops.pause WHERE name = ANY (:names::text[])
+ORDER BY since LIMIT 1;
+
+-- name: publish_again!
+-- The same message, once more; one that was purged is written anew.
+INSERT INTO ops.outbox (message_id, tenant_id, order_id, routing_key, body, headers,
+    correlation_id)
+SELECT * FROM unnest(:message_id::text[], :tenant_id::text[], :order_id::text[],
+    :routing_key::text[], :body::bytea[], :headers::text[]::jsonb[], :correlation_id::text[])
+ON CONFLICT (message_id) DO UPDATE SET published_at = NULL;
+
+-- name: confirmation_of^
+SELECT kind, from_state, to_state, version, occurred_at, cause, detail, correlation_id
+FROM orders.order_events
+WHERE tenant_id = :tenant_id AND order_id = :order_id AND to_state = 'CONFIRMED'
+    AND from_state <> to_state
+ORDER BY version DESC LIMIT 1;
 
 -- name: unpublished
 SELECT id, message_id, tenant_id, order_id, routing_key, body, headers, correlation_id
@@ -31,20 +50,6 @@ DELETE FROM ops.pause WHERE name = :name;
 
 -- name: paused^
 SELECT actor, reason, since FROM ops.pause WHERE name = :name;
-
--- name: plan_act^
--- One act per order and version: the same facts never lead to a second one.
-INSERT INTO ops.act (kind, tenant_id, order_id, account, order_version, state, reason, facts,
-    run_id)
-VALUES (:kind, :tenant_id, :order_id, :account, :order_version, :state, :reason, :facts::jsonb,
-    :run_id)
-ON CONFLICT (kind, tenant_id, order_id, order_version) DO UPDATE
-    SET reason = excluded.reason, facts = excluded.facts, run_id = excluded.run_id,
-        state = CASE WHEN act.state = 'proposed' THEN excluded.state ELSE act.state END
-RETURNING id, state;
-
--- name: end_act!
-UPDATE ops.act SET state = :state, ended_at = now() WHERE id = :id;
 
 -- name: take_lease$
 -- The lease of that name, when it is free, past, or ours; its fence. Database time.

@@ -32,17 +32,19 @@ SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :version::bigint[], 
 -- name: save_orders!
 -- Guarded: only where the version is still the one that was read.
 INSERT INTO orders.orders AS known (tenant_id, order_id, state, version, currency, total_minor,
-    created_at, expires_at, stock_held, shop_state)
+    created_at, expires_at, stock_held, shop_state, state_since, look_at)
 SELECT tenant_id, order_id, state, version, currency, total_minor, created_at, expires_at,
-    stock_held, shop_state
+    stock_held, shop_state, state_since, look_at
 FROM unnest(:tenant_id::text[], :order_id::text[], :state::text[], :version::bigint[],
     :currency::text[], :total_minor::bigint[], :created_at::timestamptz[],
-    :expires_at::timestamptz[], :stock_held::bool[], :shop_state::text[])
+    :expires_at::timestamptz[], :stock_held::bool[], :shop_state::text[],
+    :state_since::timestamptz[], :look_at::timestamptz[])
     AS given(tenant_id, order_id, state, version, currency, total_minor, created_at, expires_at,
-        stock_held, shop_state)
+        stock_held, shop_state, state_since, look_at)
 ON CONFLICT (tenant_id, order_id) DO UPDATE SET state = excluded.state,
     version = excluded.version, expires_at = excluded.expires_at,
-    stock_held = excluded.stock_held, shop_state = excluded.shop_state, updated_at = now()
+    stock_held = excluded.stock_held, shop_state = excluded.shop_state,
+    state_since = excluded.state_since, look_at = excluded.look_at, updated_at = now()
 WHERE (known.tenant_id, known.order_id, known.version) IN (
     SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :read_version::bigint[]));
 
@@ -81,22 +83,63 @@ SELECT * FROM unnest(:tenant_id::text[], :order_id::text[], :sku::text[], :quant
 ON CONFLICT (tenant_id, order_id, sku) DO UPDATE SET state = excluded.state, updated_at = now();
 
 -- name: has_due_reservations$
+-- Reservations past their expiry and its grace.
 SELECT EXISTS (
-    SELECT 1 FROM orders.orders
-    WHERE state = 'RESERVED' AND expires_at < now() - make_interval(secs => :grace_s)
-        AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => :recheck_s))
+    SELECT 1 FROM orders.tenants t, LATERAL (
+        SELECT 1 FROM orders.orders WHERE state = 'RESERVED' AND tenant_id = t.tenant_id
+            AND look_at < now() - make_interval(secs => :grace_s) LIMIT 1) due
 );
 
 -- name: due_reservations
--- Oldest-checked first, so that no row starves behind one that stays undecided.
-SELECT tenant_id, order_id FROM orders.orders
-WHERE state = 'RESERVED' AND expires_at < now() - make_interval(secs => :grace_s)
-    AND (checked_at IS NULL OR checked_at < now() - make_interval(secs => :recheck_s))
-ORDER BY checked_at NULLS FIRST, expires_at, order_id
-LIMIT :orders;
+-- Those due longest first, as many of each tenant: no tenant and no order waits for the others. One
+-- that stays undecided is due again later, behind those that were not looked at.
+SELECT due.tenant_id, due.order_id FROM orders.tenants t, LATERAL (
+    SELECT tenant_id, order_id, look_at FROM orders.orders
+    WHERE state = 'RESERVED' AND tenant_id = t.tenant_id
+        AND look_at < now() - make_interval(secs => :grace_s)
+    ORDER BY look_at, order_id LIMIT :orders) due
+ORDER BY due.look_at, due.order_id;
 
--- name: mark_checked!
-UPDATE orders.orders SET checked_at = now() WHERE tenant_id = :tenant_id AND order_id = :order_id;
+-- name: has_open_orders$
+-- Orders about which something else is open.
+SELECT EXISTS (
+    SELECT 1 FROM orders.tenants t, LATERAL (
+        SELECT 1 FROM orders.orders WHERE state <> 'RESERVED' AND look_at IS NOT NULL
+            AND tenant_id = t.tenant_id AND look_at < now() LIMIT 1) due
+);
+
+-- name: open_orders
+SELECT due.tenant_id, due.order_id FROM orders.tenants t, LATERAL (
+    SELECT tenant_id, order_id, look_at FROM orders.orders
+    WHERE state <> 'RESERVED' AND look_at IS NOT NULL AND tenant_id = t.tenant_id
+        AND look_at < now()
+    ORDER BY look_at, order_id LIMIT :orders) due
+ORDER BY due.look_at, due.order_id;
+
+-- name: has_pending_refunds$
+SELECT EXISTS (
+    SELECT 1 FROM orders.refunds r JOIN orders.orders o USING (tenant_id, order_id)
+    WHERE r.status = 'pending' AND o.look_at < now()
+);
+
+-- name: orders_with_pending_refunds
+SELECT o.tenant_id, o.order_id FROM orders.orders o
+WHERE o.look_at < now() AND (o.tenant_id, o.order_id) IN (
+    SELECT tenant_id, order_id FROM orders.refunds WHERE status = 'pending')
+ORDER BY o.look_at, o.order_id LIMIT :orders;
+
+-- name: looked_at!
+-- When these are looked at next; not where something happened to one since.
+UPDATE orders.orders o SET look_at = told.look_at
+FROM unnest(:tenant_id::text[], :order_id::text[], :version::bigint[], :look_at::timestamptz[])
+    AS told(tenant_id, order_id, version, look_at)
+WHERE (o.tenant_id, o.order_id, o.version) = (told.tenant_id, told.order_id, told.version);
+
+-- name: look_soon!
+-- Orders that something outside of our books speaks of.
+UPDATE orders.orders SET look_at = LEAST(look_at, now())
+WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
+    AND state <> 'RESERVED';
 
 -- name: count_by_state_of
 SELECT state, count(*) AS orders FROM orders.orders

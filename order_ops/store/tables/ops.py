@@ -15,6 +15,7 @@ from sqlalchemy import (
     text,
 )
 
+from order_ops.domain.repairs import ActKind, ActState
 from order_ops.store.tables.columns import (
     document,
     identity,
@@ -26,6 +27,7 @@ from order_ops.store.tables.columns import (
 )
 
 _UNSETTLED = "state IN ('open', 'replaying')"
+_OPEN_ACT = "state IN ('proposed', 'approved', 'intended')"
 
 outbox = Table(
     "outbox",
@@ -142,13 +144,58 @@ act = Table(
     number("order_version"),
     words("state"),
     words("reason"),
+    number("amount_minor", null=True),
+    words("currency", null=True),
+    document("plan"),
     document("facts"),
     words("run_id", null=True),
+    words("decided_by", null=True),
+    words("decided_because", null=True),
+    moment("decided_at"),
+    words("error", null=True),
     moment("created_at", now=True),
     moment("ended_at"),
     UniqueConstraint("kind", "tenant_id", "order_id", "order_version"),
-    one_of("kind", "expire", "confirm", "cancel", "refund", "reinstate"),
-    one_of("state", "proposed", "intended", "done", "overtaken", "failed"),
-    comment="What is planned, proposed or done about an order, and on which facts.",
+    one_of("kind", *ActKind),
+    one_of("state", *ActState),
+    CheckConstraint(f"({_OPEN_ACT}) = (ended_at IS NULL)", name="ended_at"),
+    Index(
+        "uq_act_under_way",
+        "tenant_id",
+        "order_id",
+        unique=True,
+        postgresql_where=text("state IN ('approved', 'intended')"),
+    ),
+    Index("ix_act_order", "tenant_id", "order_id"),
+    Index("ix_act_open", "id", postgresql_where=text("ended_at IS NULL")),
+    comment="What is planned, proposed or done about an order, and on which facts; one at a time "
+    "is carried out. `plan`: what the provider is told and where the order moves.",
+    schema="ops",
+)
+
+provider_call = Table(
+    "provider_call",
+    metadata,
+    identity(),
+    Column("act_id", BigInteger, ForeignKey("ops.act.id"), nullable=False),
+    words("account"),
+    words("verb"),
+    words("payment"),
+    number("amount_minor", null=True),
+    words("idempotency_key"),
+    words("state", default="intended"),
+    Column("sent", Integer, nullable=False, server_default=text("0")),
+    moment("sent_at"),
+    document("answer"),
+    words("request_id", null=True),
+    words("error", null=True),
+    moment("created_at", now=True),
+    moment("answered_at"),
+    UniqueConstraint("idempotency_key"),
+    UniqueConstraint("act_id", "verb", "payment"),
+    one_of("verb", "cancel", "give_back"),
+    one_of("state", "intended", "answered", "refused"),
+    comment="What a provider is told, written with its idempotency key before it is, and what it "
+    "answered. `sent`: how often; the same key each time.",
     schema="ops",
 )

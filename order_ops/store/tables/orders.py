@@ -29,7 +29,9 @@ orders = Table(
     moment("expires_at"),
     Column("stock_held", Boolean, nullable=False, server_default=text("false")),
     words("shop_state", null=True),
-    moment("checked_at"),
+    moment("state_since"),
+    moment("look_at"),
+    moment("reminded_for"),
     moment("updated_at", now=True),
     PrimaryKeyConstraint("tenant_id", "order_id"),
     one_of("state", *_STATES),
@@ -38,14 +40,23 @@ orders = Table(
     CheckConstraint("length(order_id) <= 128", name="order_id"),
     CheckConstraint("state <> 'RESERVED' OR expires_at IS NOT NULL", name="expires_at"),
     Index(
-        "ix_orders_due",
-        text("checked_at NULLS FIRST"),
-        "expires_at",
+        "ix_orders_reserved",
+        "tenant_id",
+        "look_at",
         "order_id",
         postgresql_where=text("state = 'RESERVED'"),
     ),
+    Index(
+        "ix_orders_open",
+        "tenant_id",
+        "look_at",
+        "order_id",
+        postgresql_where=text("state <> 'RESERVED' AND look_at IS NOT NULL"),
+    ),
     comment="An order and where it stands; its history leads there, or the row is refused. "
-    "`shop_state`: where the shop says it is, when our books could not follow.",
+    "`shop_state`: where the shop says it is, when our books could not follow. `look_at`: when it "
+    "is looked at next; empty: nothing about it is open. `reminded_for`: the expiry that its "
+    "customer was reminded of.",
     schema="orders",
 )
 
@@ -107,6 +118,12 @@ refunds = Table(
     PrimaryKeyConstraint("tenant_id", "order_id", "refund"),
     UniqueConstraint("account", "refund"),
     one_of("status", "pending", "succeeded", "failed"),
+    Index(
+        "ix_refunds_pending",
+        "tenant_id",
+        "order_id",
+        postgresql_where=text("status = 'pending'"),
+    ),
     comment="One row per refund at the provider.",
     schema="orders",
 )

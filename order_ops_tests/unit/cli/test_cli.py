@@ -23,6 +23,7 @@ COMMANDS = [
     "ingest",
     "reconcile",
     "rehearse",
+    "acts",
     "alerts",
     "audit",
     "bank",

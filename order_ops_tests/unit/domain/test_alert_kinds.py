@@ -10,7 +10,7 @@ from order_ops.domain.alert_kinds import DEFAULT, KINDS, kind_of
 
 PACKAGE = Path(order_ops.__file__).parent
 ROOT = PACKAGE.parent
-KEY = re.compile(r"""(?:dedupe_key=|Alert\(|return )f?"([a-z_]+):""")
+KEY = re.compile(r"""(?:dedupe_key=|Alert\(|return |_PREFIX = )f?"([a-z_]+):""")
 
 
 def raised() -> set[str]:
@@ -35,11 +35,11 @@ def test_no_page_is_of_no_kind() -> None:
 
 def test_every_kind_that_is_raised_is_named() -> None:
     found = raised()
-    assert {"dead_letter", "process", "expiry", "order", "delivery"} <= found
+    assert {"dead_letter", "process", "provider", "order", "delivery"} <= found
     assert found <= set(KINDS)
 
 
 def test_a_kind_is_the_first_word_of_the_key() -> None:
-    assert kind_of("expiry:shop:o1:new") is KINDS["expiry"]
+    assert kind_of("repair:shop:o1:undecided") is KINDS["repair"]
     assert kind_of("nobody:knows") is DEFAULT
     assert kind_of("") is DEFAULT

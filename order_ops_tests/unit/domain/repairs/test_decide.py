@@ -185,6 +185,13 @@ def test_a_refund_that_failed_is_made_again() -> None:
     assert plan.give_back == (GiveBack("pi_1", "cards", TOTAL),)
 
 
+def test_a_refund_that_fails_again_and_again_is_looked_at() -> None:
+    known = order(State.CANCELLED, paid=TOTAL)
+    for ref in ("re_1", "re_2", "re_3"):
+        known.refunds[ref] = Refund(ref, "pi_1", "cards", TOTAL, "BRL", "failed", NOW)
+    assert codes(known, seen()) == ["paid_after_close", "refund_fails"]
+
+
 def test_a_refund_under_way_is_waited_for() -> None:
     known = order(State.CANCELLED, paid=TOTAL)
     known.refunds["re_1"] = Refund("re_1", "pi_1", "cards", TOTAL, "BRL", "pending")
