@@ -328,3 +328,44 @@ def test_a_stored_statement_is_refused_with_what_is_not_stored_of_it(paid: Paid)
     told = rf"--corrects {first.file_id}: file {stored} .*bank withdraw {stored} .*bank upload"
     with pytest.raises(FileError, match=told):
         upload(pool, account, path, corrects=[first.file_id])
+
+
+EXCHANGED = (
+    "balance_transaction_id,created_utc,available_on_utc,currency,gross,fee,net,reporting_category,"
+    "payment_intent_id,charge_id,source_id{more}\n"
+    "txn_1,2026-03-10 15:00:00,2026-03-12 00:00:00,brl,{gross},0.00,{gross},charge,pi_1,ch_1,ch_1"
+    "{values}\n"
+)
+PLAIN = EXCHANGED.format(more="", values="", gross="50.00")
+FULLER = EXCHANGED.format(
+    more=",customer_facing_amount,customer_facing_currency", values=",10.00,usd", gross="50.00"
+)
+
+
+def _take_text(paid: Paid, name: str, text: str) -> int:
+    path = paid.folder / name
+    path.write_text(text, encoding="utf-8")
+    return ingest(paid.shop.pool, paid.account, path).file_id
+
+
+@pytest.mark.parametrize("order", [(PLAIN, FULLER), (FULLER, PLAIN)], ids=["later", "first"])
+def test_what_the_customer_paid_is_known_whichever_report_tells_it(
+    paid: Paid, order: tuple[str, str]
+) -> None:
+    told = "SELECT amount_minor, currency, settled_minor, settlement_currency"
+    known = f"{told} FROM recon.provider_transactions"
+    ids = [_take_text(paid, f"{number}.csv", text) for number, text in enumerate(order)]
+    assert paid.shop.rows(known) == [(1_000, "USD", 5_000, "BRL")]
+    withdraw(paid.shop.pool, paid.mapping, ids[order.index(FULLER)], WHO)
+    assert paid.shop.rows(known) == [(5_000, "BRL", 5_000, "BRL")], "nobody tells it any more"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [PLAIN.replace("50.00", "49.00"), FULLER.replace(",10.00,usd", ",11.00,usd")],
+    ids=["settled", "customer"],
+)
+def test_two_reports_that_tell_other_amounts_contradict(paid: Paid, other: str) -> None:
+    _take_text(paid, "a.csv", FULLER)
+    with pytest.raises(ReportError, match="txn_1"):
+        _take_text(paid, "b.csv", other)

@@ -123,8 +123,12 @@ WITH told AS (
         net_minor, settlement_currency
     FROM told ORDER BY entry_id, COALESCE(status, 'succeeded') = 'pending', file_id
 ), origin AS (
-    SELECT DISTINCT ON (entry_id) entry_id, file_id, line_no, category, amount_minor, currency, raw
+    SELECT DISTINCT ON (entry_id) entry_id, file_id, line_no, category, raw
     FROM told ORDER BY entry_id, file_id
+), customer AS (
+    -- what the customer paid: by the first report that tells it, where it was exchanged
+    SELECT DISTINCT ON (entry_id) entry_id, amount_minor, currency
+    FROM told ORDER BY entry_id, currency = COALESCE(settlement_currency, currency), file_id
 ), filled AS (
     SELECT entry_id, (array_agg(kind ORDER BY file_id DESC))[1] AS kind,
         (array_agg(provider_ref ORDER BY file_id) FILTER (WHERE provider_ref IS NOT NULL))[1]
@@ -143,11 +147,12 @@ WITH told AS (
         occurred_at, available_on, payout_id, raw, status, settled_minor, settlement_currency,
         method)
     SELECT :account, entry_id, origin.file_id, origin.line_no, base.day, filled.kind,
-        origin.category, filled.provider_ref, filled.order_ref, origin.amount_minor,
-        base.fee_minor, base.net_minor, origin.currency, base.occurred_at, filled.available_on,
+        origin.category, filled.provider_ref, filled.order_ref, customer.amount_minor,
+        base.fee_minor, base.net_minor, customer.currency, base.occurred_at, filled.available_on,
         filled.payout_id, origin.raw, base.status, base.settled_minor, base.settlement_currency,
         filled.method
-    FROM base JOIN origin USING (entry_id) JOIN filled USING (entry_id)
+    FROM base JOIN origin USING (entry_id) JOIN customer USING (entry_id)
+    JOIN filled USING (entry_id)
     RETURNING day
 )
 SELECT DISTINCT day FROM added;
@@ -159,8 +164,13 @@ WITH pairs AS (
     SELECT again.entry_id, again.file_id AS again_id, other.file_id AS other_id
     FROM recon.telling again JOIN recon.telling other USING (account, entry_id)
     WHERE again.file_id = ANY (:file_ids::bigint[]) AND (
-        (again.category, again.amount_minor, again.currency)
-            <> (other.category, other.amount_minor, other.currency)
+        (again.category, COALESCE(again.settled_minor, again.amount_minor),
+            COALESCE(again.settlement_currency, again.currency))
+            <> (other.category, COALESCE(other.settled_minor, other.amount_minor),
+                COALESCE(other.settlement_currency, other.currency))
+        OR again.currency <> again.settlement_currency
+            AND other.currency <> other.settlement_currency
+            AND (again.amount_minor, again.currency) <> (other.amount_minor, other.currency)
         OR again.payout_id <> other.payout_id
         OR 'pending' NOT IN (COALESCE(again.status, 'succeeded'),
                 COALESCE(other.status, 'succeeded')) AND (

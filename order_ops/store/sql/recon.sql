@@ -54,14 +54,19 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_line (LIKE recon.provider_transactions)
     ON COMMIT DELETE ROWS;
 
 -- name: conflicting_lines
--- The same line id with other amounts is a contradiction, not news.
+-- The same line id with other amounts is a contradiction, not news. What was settled has to be the
+-- same; what the customer paid, where it was exchanged, is not told by every report.
 SELECT i.entry_id, i.line_no, known.line_no AS known_line, f.name AS known_file,
     f.id AS known_file_id
 FROM incoming_line i
 JOIN recon.provider_transactions known USING (account, entry_id)
 JOIN recon.source_file f ON f.id = known.file_id
-WHERE (i.category, i.amount_minor, i.currency)
-        IS DISTINCT FROM (known.category, known.amount_minor, known.currency)
+WHERE (i.category, COALESCE(i.settled_minor, i.amount_minor),
+        COALESCE(i.settlement_currency, i.currency))
+    IS DISTINCT FROM (known.category, COALESCE(known.settled_minor, known.amount_minor),
+        COALESCE(known.settlement_currency, known.currency))
+    OR i.currency <> i.settlement_currency AND known.currency <> known.settlement_currency
+        AND (i.amount_minor, i.currency) <> (known.amount_minor, known.currency)
     OR i.payout_id <> known.payout_id
     OR 'pending' NOT IN (i.status, COALESCE(known.status, 'succeeded')) AND (
         (i.status, i.fee_minor, i.net_minor, i.occurred_at)
@@ -84,26 +89,40 @@ WITH ended AS (
 SELECT DISTINCT day FROM ended, unnest(ARRAY[was, is_now]) AS day ORDER BY day;
 
 -- name: add_lines
-WITH added AS (
-    INSERT INTO recon.provider_transactions AS known SELECT * FROM incoming_line
-    -- A later file may name what an earlier one left blank, and be read by a release that knows
-    -- the provider's type better; it changes nothing else.
-    ON CONFLICT (account, entry_id) DO UPDATE SET
-        kind = excluded.kind,
-        provider_ref = COALESCE(known.provider_ref, excluded.provider_ref),
-        order_ref = COALESCE(known.order_ref, excluded.order_ref),
-        payout_id = COALESCE(known.payout_id, excluded.payout_id),
-        available_on = COALESCE(known.available_on, excluded.available_on),
-        method = COALESCE(known.method, excluded.method)
-    WHERE known.provider_ref IS NULL AND excluded.provider_ref IS NOT NULL
-        OR known.order_ref IS NULL AND excluded.order_ref IS NOT NULL
-        OR known.payout_id IS NULL AND excluded.payout_id IS NOT NULL
-        OR known.available_on IS NULL AND excluded.available_on IS NOT NULL
-        OR known.method IS NULL AND excluded.method IS NOT NULL
-        OR known.kind <> excluded.kind
+-- A later file may name what an earlier one left blank, tell what the customer paid, and be read by
+-- a release that knows the provider's type better; it changes nothing else.
+WITH filled AS (
+    UPDATE recon.provider_transactions known SET
+        kind = i.kind,
+        amount_minor = CASE WHEN i.currency <> i.settlement_currency
+            THEN i.amount_minor ELSE known.amount_minor END,
+        currency = CASE WHEN i.currency <> i.settlement_currency
+            THEN i.currency ELSE known.currency END,
+        provider_ref = COALESCE(known.provider_ref, i.provider_ref),
+        order_ref = COALESCE(known.order_ref, i.order_ref),
+        payout_id = COALESCE(known.payout_id, i.payout_id),
+        available_on = COALESCE(known.available_on, i.available_on),
+        method = COALESCE(known.method, i.method)
+    FROM incoming_line i
+    WHERE known.account = i.account AND known.entry_id = i.entry_id AND (
+        known.provider_ref IS NULL AND i.provider_ref IS NOT NULL
+        OR known.order_ref IS NULL AND i.order_ref IS NOT NULL
+        OR known.payout_id IS NULL AND i.payout_id IS NOT NULL
+        OR known.available_on IS NULL AND i.available_on IS NOT NULL
+        OR known.method IS NULL AND i.method IS NOT NULL
+        OR i.currency <> i.settlement_currency AND i.currency <> known.currency
+        OR known.kind <> i.kind)
+    RETURNING known.day
+), added AS (
+    -- apart from what is filled: an insert that may find its row takes twice as long
+    INSERT INTO recon.provider_transactions
+    SELECT i.* FROM incoming_line i WHERE NOT EXISTS (
+        SELECT FROM recon.provider_transactions known
+        WHERE known.account = i.account AND known.entry_id = i.entry_id)
     RETURNING day
 )
-SELECT day, count(*) AS lines FROM added GROUP BY day ORDER BY day;
+SELECT day, count(*) AS lines FROM (TABLE filled UNION ALL TABLE added) news
+GROUP BY day ORDER BY day;
 
 -- name: tell_lines!
 -- What the file says of each line, so that it can be taken back.
