@@ -33,13 +33,18 @@ Corrects = Annotated[
 def tell_ingested(done: "Ingested") -> None:
     """Say what a file brought."""
     if done.known_since:
-        console.print(plain(f"{done.name} is known since {done.known_since}: nothing changed."))
+        days = ", ".join(map(str, done.also_covers))
+        what = f"it is of {days} as well now" if days else "nothing changed"
+        console.print(plain(f"{done.name} is known since {done.known_since}: {what}."))
         return
     new = sum(done.new_by_day.values())
     told = f"{done.name}: file {done.file_id}, {done.lines} lines, {new} of them new."
     console.print(plain(told), soft_wrap=True)
     for day, lines in sorted(done.new_by_day.items()):
         console.print(f"  {day}: {lines} lines; the day will be reconciled.")
+    if done.too_early:
+        early = f"{done.too_early} of its lines are before the account's first day"
+        console.print(f"  {early}: no day reconciles them.")
     for other in done.other_accounts:
         console.print(plain(f"  Nothing was stored of account {other}: the mapping names another."))
 

@@ -1,5 +1,6 @@
 """A provider account of the shop: its accounting day, and which acts are enabled."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -63,12 +64,42 @@ class AccountFiles(Strict):
         options: what the files leave open.
         expected: which there have to be; none: any number will do.
         watch: folder or fsspec address, with wildcards or without, whose files are taken in.
+        covers: how a file's name tells the day that it is of, or the first and the last: a regular
+            expression with the groups `day`, or `first` and `last`, each 2026-03-31 or 20260331.
     """
 
     format: str
     options: dict[str, str] = Field(default_factory=dict)
     expected: Expected | None = None
     watch: str | None = Field(default=None, min_length=1)
+    covers: str | None = None
+
+    @field_validator("covers")
+    @classmethod
+    def _has_days(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            groups = set(re.compile(pattern).groupindex)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        if groups not in ({"day"}, {"first", "last"}):
+            raise ValueError("name its groups day, or first and last, as in (?P<day>[0-9-]{10})")
+        return pattern
+
+    def days_of(self, name: str) -> tuple[date, ...] | None:
+        """The days that a file's name tells; None: it is not like that."""
+        found = re.search(self.covers or "", name)
+        told = found.groupdict() if found else {}
+        try:
+            first, last = (
+                date.fromisoformat(told.get(group) or told["day"]) for group in ("first", "last")
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+        if last < first:
+            return None
+        return tuple(first + timedelta(days=n) for n in range((last - first).days + 1))
 
 
 class AccountBank(Strict):

@@ -24,6 +24,10 @@ _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
+class MemoryLackError(ReportError):
+    """A file needs more memory than there is just now; there may be later, or elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """How many bytes more the process may have, by one limit.
@@ -42,7 +46,7 @@ def refuse_too_large(path: Path) -> None:
     """Refuse a file that needs more memory to be read than there is.
 
     Raises:
-        ReportError: saying how much of both, and what to do.
+        MemoryLackError: saying how much of both, and what to do.
         OSError: the file cannot be looked at.
     """
     size = path.stat().st_size
@@ -51,7 +55,7 @@ def refuse_too_large(path: Path) -> None:
         if bound.of_addresses:
             needed += min(size * _ARENAS_BY_BYTE, _ARENAS)
         if needed > bound.left:
-            raise ReportError(
+            raise MemoryLackError(
                 path.name,
                 f"reading its {size / 1e6:,.0f} MB needs {needed / 1e6:,.0f} MB of memory, and "
                 f"there are {max(bound.left, 0) / 1e6:,.0f} MB",

@@ -10,6 +10,7 @@ from order_ops.jobs.files.file_refusals import FileError
 from order_ops.jobs.files.ingest import ingest
 from order_ops.jobs.files.source_files import withdraw
 from order_ops.mapping.accounts import AccountBank, AccountFiles, Expected
+from order_ops.providers.files.report import ReportError
 from order_ops.store.audit import Actor
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.statements import IBAN, Paid
@@ -82,6 +83,72 @@ def test_a_file_covers_no_day_before_the_account_or_after_today(expecting: Paid)
     assert expecting.shop.one("SELECT count(*) FROM recon.source_file") == 0
     ingest(pool, account, path, covers=[account.first_day])
     assert expecting.shop.one("SELECT days[1] FROM recon.source_file") == account.first_day
+
+
+def test_one_empty_report_is_of_every_quiet_day_that_it_is_said_to_be_of(expecting: Paid) -> None:
+    pool, account = expecting.shop.pool, expecting.account
+    empty = expecting.provider_file("quiet.csv", [])
+    first = ingest(pool, account, empty, covers=[MONDAY])
+    expecting.settle()
+    again = ingest(pool, account, empty, covers=[MONDAY, TUESDAY])
+    assert (again.file_id, again.also_covers) == (first.file_id, (TUESDAY,))
+    assert TUESDAY in expecting.due()
+    days = expecting.shop.one("SELECT days FROM recon.source_file")
+    assert days == [MONDAY, TUESDAY]
+
+
+def test_the_name_of_a_file_may_tell_its_day(shop: Shop, tmp_path: Path) -> None:
+    files = AccountFiles(format="stripe", expected=DAILY, covers=r"_(?P<day>\d{4}-\d{2}-\d{2})\.")
+    paid = Paid.of(shop, tmp_path, files=files)
+    for day in (MONDAY, TUESDAY):
+        ingest(shop.pool, paid.account, paid.provider_file(f"report_{day}.csv", []))
+    assert shop.rows("SELECT name, days FROM recon.source_file") == [
+        (f"report_{MONDAY}.csv", [MONDAY, TUESDAY])
+    ], "two empty reports are one file, of both days"
+    with pytest.raises(FileError, match=r"does not tell its day .* rename it, or say --covers"):
+        ingest(shop.pool, paid.account, paid.provider_file("report.csv", []))
+    named = paid.provider_file("report.csv", [LINE])
+    assert ingest(shop.pool, paid.account, named, covers=[WEDNESDAY]).lines == 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("(", "is no regular expression"),
+        (r"\d+", "name its groups"),
+        ("(?P<x>.)", "name its groups"),
+    ],
+)
+def test_a_pattern_that_tells_no_day_is_refused(pattern: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        AccountFiles(format="stripe", covers=pattern)
+
+
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [
+        ("a_20260309.csv", (MONDAY,)),
+        ("a_20260309-20260311.csv", (MONDAY, TUESDAY, WEDNESDAY)),
+        ("a_20260311-20260309.csv", None),
+        ("a_20261301.csv", None),
+    ],
+)
+def test_days_of_a_name(name: str, days: tuple[date, ...] | None) -> None:
+    span = r"_(?P<first>\d{8})-(?P<last>\d{8})\." if "-" in name else r"_(?P<day>\d{8})\."
+    assert AccountFiles(format="stripe", covers=span).days_of(name) == days
+
+
+def test_lines_that_are_to_come_are_refused(expecting: Paid) -> None:
+    day = f"{datetime.now(UTC).date() + timedelta(days=3)}"
+    path = expecting.provider_file("a.csv", [("t1", day, 100)])
+    with pytest.raises(ReportError, match=r"t1 is of .* still to come; .*time zone|t1 is of"):
+        ingest(expecting.shop.pool, expecting.account, path)
+    assert expecting.shop.one("SELECT count(*) FROM recon.source_file") == 0
+
+
+def test_lines_before_the_first_day_are_counted(expecting: Paid) -> None:
+    path = expecting.provider_file("a.csv", [("t0", "2025-12-31", 100), LINE])
+    assert ingest(expecting.shop.pool, expecting.account, path).too_early == 1
 
 
 def test_a_statement_that_is_missing_between_two_is_named(shop: Shop, tmp_path: Path) -> None:

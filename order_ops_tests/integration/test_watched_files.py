@@ -14,8 +14,11 @@ import yaml
 from fsspec.implementations.memory import MemoryFileSystem
 
 from order_ops.jobs.files import watched_files
-from order_ops.jobs.files.watched_files import alert_key, look, take_in
+from order_ops.jobs.files.ingest import ingest
+from order_ops.jobs.files.source_files import alert_key
+from order_ops.jobs.files.watched_files import look, take_in
 from order_ops.mapping import BUNDLED, Mapping, load_mapping
+from order_ops.providers.memory import Bound
 from order_ops.settings import get_settings
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run, tick
@@ -253,3 +256,29 @@ def test_the_sensor_asks_for_one_run_that_shows_each_file(
 
 def shop_days(shop: Shop) -> list[date]:
     return [row.day for row in shop.rows("SELECT day FROM recon.provider_transactions")]
+
+
+def test_a_refused_file_that_is_taken_in_by_hand_is_refused_no_more(
+    shop: Shop, folder: Path
+) -> None:
+    mapping = watching(shop, {"shop-cards": str(folder)}, files={
+        "format": "stripe", "watch": str(folder), "covers": r"(?P<day>\d{8})",
+    })  # fmt: skip
+    path = stripe_file(folder, "a.csv", [LINE])
+    assert looked_twice(shop, mapping)[0][0] == "refused"
+    assert len(alerts(shop)) == 1
+    ingest(shop.pool, mapping.accounts[0], path, covers=[date(2026, 3, 10)])
+    assert alerts(shop) == []
+    assert shop.one("SELECT state FROM recon.watched_files") == "taken"
+
+
+def test_a_file_that_lacks_memory_is_tried_again(
+    shop: Shop, mapping: Mapping, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stripe_file(folder, "a.csv", [LINE])
+    with monkeypatch.context() as patched:
+        patched.setattr("order_ops.providers.memory.bounds", lambda: [Bound(1, "free some")])
+        assert looked_twice(shop, mapping)[0][0] == "unreadable"
+        assert len(alerts(shop)) == 1
+    assert looked_twice(shop, mapping)[0][0] == "taken"
+    assert alerts(shop) == []

@@ -130,6 +130,7 @@ def upload(pool: Engine, account: Account, path: Path, *, corrects: Sequence[int
     with transaction(pool) as conn:
         known = source_files.opened(conn, account.name, file.sha256, corrects, of_bank=True)
         if known is not None:
+            source_files.end_refusals(conn, account.name, "bank", path, known.id)
             return source_files.known(known, file.name, lines.height)
         days = {row.day for row in files.days_of_files(conn, file_ids=list(corrects))}
         file_id = _add_file(conn, account, file, own, lines, corrects)
@@ -138,6 +139,7 @@ def upload(pool: Engine, account: Account, path: Path, *, corrects: Sequence[int
         refuse_contradiction(list(conflicts), file.name)
         new = {row.day: row.lines for row in files.add_bank_lines(conn)}
         source_files.mark(conn, account, days | new.keys() | _spoken_of(own, lines))
+        source_files.end_refusals(conn, account.name, "bank", path, file_id)
     return Ingested(file.name, None, lines.height, new, file_id, others)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import polars as pl
+
 from order_ops.domain.failures import MendableError
 from order_ops.mapping import Account
 from order_ops.providers.files.report import ReportError
@@ -91,16 +93,55 @@ def refuse_days(account: Account, covers: Sequence[date]) -> None:
             )
 
 
+def refuse_to_come(lines: pl.DataFrame, name: str) -> None:
+    """Refuse a file with a line of more than a day from now: its times are read wrongly.
+
+    Raises:
+        ReportError: naming the first such line.
+    """
+    latest = datetime.now(UTC) + timedelta(days=1)
+    for row in lines.filter(pl.col("occurred_at") > latest).head(1).iter_rows(named=True):
+        raise ReportError(
+            name,
+            f"line id {row['entry_id']} is of {_told(row['occurred_at'])}, which is still to come",
+            "its time zone or the order of its dates is read wrongly: say time_zone or date_order "
+            "(docs/provider-files.md), and look with order-ops provider preview",
+            line=row["line_no"],
+        )
+
+
+def days_of_name(account: Account, name: str) -> tuple[date, ...]:
+    """The days that a file's name tells, where the mapping says how; none: it says nothing.
+
+    Raises:
+        FileError: the name is not as the mapping says.
+    """
+    files_are = account.files
+    if files_are is None or files_are.covers is None:
+        return ()
+    found = files_are.days_of(name)
+    if found is None:
+        raise FileError(
+            f"{name}: its name does not tell its day as files.covers of account {account.name} "
+            f"in the mapping says ({files_are.covers}): rename it, or say --covers"
+        )
+    return found
+
+
 def refuse_unheard(
     known: Any, corrects: Sequence[int], covers: Sequence[date], *, of_bank: bool
 ) -> None:
     """Refuse what is said of a file that is stored, where it is not stored of it too.
 
+    Not the days of one without lines: those of a copy that has some would hide that another is
+    missing.
+
     Raises:
         FileError: naming what is not, what is, and what to do.
     """
     unheard = [f"--corrects {one}" for one in corrects if one not in known.corrects]
-    unheard += [f"--covers {span}" for span in _spans(set(covers) - set(known.days))]
+    if known.lines:
+        unheard += [f"--covers {span}" for span in _spans(set(covers) - set(known.days))]
     if not unheard:
         return
     others = ", ".join(map(str, known.corrects))

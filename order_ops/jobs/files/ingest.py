@@ -46,14 +46,17 @@ def ingest(
 
     Args:
         corrects: ids of files whose lines this one tells better; theirs that it does not tell stay.
-        covers: days that it speaks of, beside those of its lines.
+        covers: days that it speaks of, beside those of its lines; none: those of its name, where
+            the mapping says how a name tells them.
 
     Raises:
         ReportError: the file cannot be read, or contradicts an earlier one; nothing is stored.
         FileError: a file cannot be corrected, it cannot be of a day, or is stored otherwise.
     """
+    covers = covers or file_refusals.days_of_name(account, path.name)
     file_refusals.refuse_days(account, covers)
     report = open_report(f"{account.file_format}:{path}", **account.file_options)
+    file_refusals.refuse_to_come(report.lines, report.name)
     lines = _with_day(report.lines, account)
     spoken_of = set(lines["day"].unique().to_list()) | set(covers)
     with transaction(pool) as conn:
@@ -61,7 +64,9 @@ def ingest(
             conn, account.name, report.sha256, corrects, covers, of_bank=False
         )
         if known is not None:
-            return source_files.known(known, report.name, report.lines.height)
+            source_files.end_refusals(conn, account.name, "files", path, known.id)
+            more = source_files.cover(conn, account, known, set(covers))
+            return source_files.known(known, report.name, report.lines.height, more)
         file_id = _add_file(conn, account, report, spoken_of, corrects)
         _copy(conn, lines.with_columns(pl.lit(file_id).alias("file_id")))
         days = _corrected(conn, account.name, corrects)
@@ -71,7 +76,9 @@ def ingest(
         recon.tell_lines(conn)
         days |= new.keys() | {row.day for row in recon.days_of_same_reference(conn)}
         source_files.mark(conn, account, days | spoken_of)
-    return Ingested(report.name, None, report.lines.height, new, file_id)
+        source_files.end_refusals(conn, account.name, "files", path, file_id)
+    early = lines.filter(pl.col("day") < account.first_day).height
+    return Ingested(report.name, None, report.lines.height, new, file_id, too_early=early)
 
 
 def _corrected(conn: Connection, account: str, corrects: Sequence[int]) -> set[date]:

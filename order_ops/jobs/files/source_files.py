@@ -3,10 +3,12 @@
 What is stored of a provider's file belongs in `ingest`, of a bank's in `bank_statements`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
 
 from sqlalchemy import Engine
 
@@ -14,10 +16,13 @@ from order_ops.jobs.days import reconciliation_days
 from order_ops.jobs.days.reconciliation_days import AccountDay
 from order_ops.jobs.files import file_refusals
 from order_ops.mapping import Account, Mapping
-from order_ops.store import audit
+from order_ops.store import alerts, audit
 from order_ops.store.audit import Actor
 from order_ops.store.engine import Connection, transaction
-from order_ops.store.queries import files, recon
+from order_ops.store.queries import files, recon, watched
+
+Source = Literal["files", "bank"]
+"""Whose file it is: of the account's provider, or of its bank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class Ingested:
         lines: how many the file has, of the account.
         other_accounts: bank accounts of the file that the mapping does not name: nothing of them
             is stored.
+        too_early: lines before the first day of the account: stored, and no day reconciles them.
+        also_covers: days that a known file without lines is of as well from now on.
     """
 
     name: str
@@ -36,6 +43,8 @@ class Ingested:
     new_by_day: dict[date, int]
     file_id: int
     other_accounts: tuple[str, ...] = ()
+    too_early: int = 0
+    also_covers: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +83,36 @@ def opened(
     return known
 
 
-def known(found: Any, name: str, lines: int) -> Ingested:
+def known(found: Any, name: str, lines: int, also_covers: Iterable[date] = ()) -> Ingested:
     """The outcome of a file that is known."""
-    return Ingested(name, found.received_at.isoformat(timespec="seconds"), lines, {}, found.id)
+    since = found.received_at.isoformat(timespec="seconds")
+    return Ingested(name, since, lines, {}, found.id, also_covers=tuple(sorted(also_covers)))
+
+
+def cover(conn: Connection, account: Account, file: Any, days: set[date]) -> set[date]:
+    """A file without lines is of these days as well: reports of two quiet days are one by hash.
+
+    Returns:
+        those that it was not of until now.
+    """
+    more = days - set(file.days)
+    if more:
+        files.cover_days(conn, id=file.id, days=sorted(more))
+        mark(conn, account, more)
+    return more
+
+
+def end_refusals(conn: Connection, account: str, source: Source, path: Path, file_id: int) -> None:
+    """A file that was refused in a watched folder, and is taken in by hand, is refused no more."""
+    name, size = path.name, path.stat().st_size
+    about = {"account": account, "source": source, "name": name, "size": size, "file_id": file_id}
+    taken = watched.taken_by_hand(conn, **about)
+    alerts.resolve(conn, *(alert_key(account, source, row.address) for row in taken))
+
+
+def alert_key(account: str, source: Source, address: str) -> str:
+    """The key of a watched file's alert; hashed, since a name may have what no alert keeps."""
+    return f"file:{account}:{source}:{sha256(address.encode()).hexdigest()[:12]}"
 
 
 def mark(conn: Connection, account: Account, days: set[date]) -> set[date]:

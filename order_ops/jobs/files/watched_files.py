@@ -7,7 +7,6 @@ is refused is told once, and not tried again until it changes. Who looks, and wh
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Literal
 
 import structlog
@@ -15,8 +14,10 @@ from sqlalchemy import Engine
 
 from order_ops.domain.failures import RETRIED, MendableError, classify
 from order_ops.domain.redaction import kept
+from order_ops.jobs.files.source_files import Source, alert_key
 from order_ops.mapping import Account, Mapping
 from order_ops.providers.addresses import AddressError, TooLargeError
+from order_ops.providers.memory import MemoryLackError
 from order_ops.providers.watched_folders import ChangedError, Found, copied, found_in
 from order_ops.store import alerts
 from order_ops.store.alerts import Alert, raise_alerts
@@ -31,7 +32,6 @@ LOOK_S = 20.0
 TRIES = 5
 """So often is taking in begun; a file that ends the process each time is refused then."""
 
-Source = Literal["files", "bank"]
 State = Literal["taken", "refused", "unreadable", "seen"]
 
 
@@ -158,15 +158,20 @@ def _taken(
             raise
         return _failed(row, error)
     new = f"{done.lines} lines, {sum(done.new_by_day.values())} of them new"
-    known = f"known since {done.known_since}: nothing changed"
+    if done.too_early:
+        new += f", {done.too_early} before the account's first day"
+    days = ", ".join(map(str, done.also_covers))
+    what = f"it is of {days} as well now" if days else "nothing changed"
+    known = f"known since {done.known_since}: {what}"
     return _outcome(row, "taken", known if done.known_since else new, done.file_id)
 
 
 def _failed(row: Any, error: Exception) -> Outcome:
-    """An address may answer at the next look; whatever else is wrong, is wrong with the file."""
+    """What may pass by the next look, an address or memory; else it is wrong with the file."""
     if isinstance(error, ChangedError):
         return _outcome(row, "seen", str(error))
-    if isinstance(error, AddressError) and not isinstance(error, TooLargeError):
+    passes = isinstance(error, AddressError) and not isinstance(error, TooLargeError)
+    if passes or isinstance(error, MemoryLackError):
         return _outcome(row, "unreadable", str(error))
     if isinstance(error, MendableError):
         return _outcome(row, "refused", str(error))
@@ -208,11 +213,6 @@ def _tell(conn: Connection, row: Any, outcome: Outcome) -> None:
         raise_alerts(conn, [_not_taken(key, outcome)])
     elif outcome.state == "taken":
         alerts.resolve(conn, key)
-
-
-def alert_key(account: str, source: Source, address: str) -> str:
-    """The key of a file's alert; hashed, since a name may have what no alert keeps."""
-    return f"file:{account}:{source}:{sha256(address.encode()).hexdigest()[:12]}"
 
 
 def _not_taken(key: str, outcome: Outcome) -> Alert:

@@ -5,7 +5,7 @@
 SELECT pg_advisory_xact_lock(hashtextextended('files:' || :account, 0));
 
 -- name: known_file^
-SELECT id, name, received_at, corrects, days FROM recon.source_file
+SELECT id, name, received_at, corrects, days, lines FROM recon.source_file
 WHERE account = :account AND sha256 = :sha256 AND withdrawn_at IS NULL;
 
 -- name: add_file$
@@ -13,6 +13,11 @@ INSERT INTO recon.source_file (account, provider, name, sha256, lines, totals, d
     corrects, told_in_full)
 VALUES (:account, :provider, :name, :sha256, :lines, :totals::jsonb, :days::date[], :sequence,
     :corrects::bigint[], true) RETURNING id;
+
+-- name: cover_days!
+UPDATE recon.source_file SET days = (
+    SELECT array_agg(DISTINCT day ORDER BY day) FROM unnest(days || :days::date[]) AS day)
+WHERE id = :id;
 
 -- name: file_by_id^
 -- With the standing file that corrects it, if one does.

@@ -25,6 +25,13 @@ WHERE state = 'ready' ORDER BY looked_at, account, source, address;
 UPDATE recon.watched_files SET tries = tries + 1
 WHERE account = :account AND source = :source AND address = :address RETURNING tries;
 
+-- name: taken_by_hand
+-- Files that were refused, and have come by another way: by their name and size.
+UPDATE recon.watched_files SET state = 'taken', told = 'taken in by hand', file_id = :file_id
+WHERE account = :account AND source = :source AND state IN ('refused', 'unreadable')
+    AND size = :size AND (address = :name OR right(address, length(:name) + 1) = '/' || :name)
+RETURNING address;
+
 -- name: end_file!
 -- Unless it was seen to change meanwhile.
 UPDATE recon.watched_files SET state = :state, told = :told, file_id = :file_id
