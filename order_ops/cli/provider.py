@@ -93,7 +93,8 @@ def _as_json(report: "ProviderReport") -> dict[str, Any]:
         "name": report.name,
         "provider": report.provider,
         "sha256": report.sha256,
-        "sequence": report.sequence,
+        "numbers": {series: list(numbers) for series, numbers in report.numbers.items()},
+        "period": [moment.isoformat() for moment in report.period or ()],
         "repeated_lines": report.repeated_lines,
         "unknown_columns": list(report.unknown_columns),
         "totals": [

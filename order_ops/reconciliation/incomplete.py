@@ -5,8 +5,8 @@ same files give the same gaps whenever it is asked. Balances of banks belong in
 `bank_ledger`, which files there are in `jobs`.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -33,11 +33,16 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that is there: the days that it speaks of, and its number where files have one."""
+    """A file that is there.
+
+    Attributes:
+        days: those that it speaks of.
+        numbers: of what it has, by the series that they count in; none: it has no numbers.
+    """
 
     name: str
     days: frozenset[date]
-    sequence: int | None = None
+    numbers: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def missing_days(what: str, wanted: Sequence[date], files: Iterable[File], hint: str) -> list[Gap]:
@@ -70,18 +75,20 @@ def _span(run: Sequence[date]) -> str:
 
 def missing_numbers(what: str, files: Iterable[File], closing: date, hint: str) -> list[Gap]:
     """Numbers left out between files that are there, as far as they speak of the day or before."""
-    known = {
-        one.sequence: one
-        for one in files
-        if one.sequence is not None and one.days and min(one.days) <= closing
-    }
+    series: dict[str, dict[int, File]] = {}
+    for one in files:
+        if one.days and min(one.days) <= closing:
+            for name, told in one.numbers.items():
+                series.setdefault(name, {}).update(dict.fromkeys(told, one))
     return [
         Gap(
-            f"{what} number {before + 1}",
+            f"{what} {name} number {before + 1}" if name else f"{what} number {before + 1}",
             min(known[after].days),
-            f"Of the {what}s, {numbers(before + 1, after - 1)} missing, between number {before} "
-            f"({known[before].name}) and {after} ({known[after].name}); {hint}.",
+            f"Of the {what}s{f' of {name}' if name else ''}, {numbers(before + 1, after - 1)} "
+            f"missing, between number {before} ({known[before].name}) and {after} "
+            f"({known[after].name}); {hint}.",
         )
+        for name, known in sorted(series.items())
         for before, after in pairwise(sorted(known))
         if after - before > 1
     ]

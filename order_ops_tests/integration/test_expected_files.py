@@ -14,6 +14,7 @@ from order_ops.providers.files.report import ReportError
 from order_ops.store.audit import Actor
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.statements import IBAN, Paid
+from order_ops_tests.unit.providers.files.golden_files import golden
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 3, day) for day in (9, 10, 11))
 FRIDAY, SATURDAY, SUNDAY = date(2026, 3, 13), date(2026, 3, 14), date(2026, 3, 15)
@@ -109,6 +110,31 @@ def test_the_name_of_a_file_may_tell_its_day(shop: Shop, tmp_path: Path) -> None
         ingest(shop.pool, paid.account, paid.provider_file("report.csv", []))
     named = paid.provider_file("report.csv", [LINE])
     assert ingest(shop.pool, paid.account, named, covers=[WEDNESDAY]).lines == 1
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "covered"),
+    [
+        ("America/Los_Angeles", [date(2025, 12, 23)]),
+        ("UTC", [date(2025, 12, 23), date(2025, 12, 24)]),
+    ],
+    ids=["as-the-report", "another"],
+)
+def test_a_report_with_a_period_is_of_its_whole_days(
+    shop: Shop, tmp_path: Path, time_zone: str, covered: list[date]
+) -> None:
+    """Of a day that the period cuts it knows a part: only where no day is whole, lines tell."""
+    paid = Paid.of(
+        shop,
+        tmp_path,
+        provider="paypal",
+        files=AccountFiles(format="paypal_stl"),
+        time_zone=time_zone,
+        first_day=date(2025, 12, 1),
+    )
+    ingest(shop.pool, paid.account, golden("paypal_stl"))
+    assert set(shop.one("SELECT days FROM recon.source_file")) <= set(covered)
+    assert date(2025, 12, 23) in shop.one("SELECT days FROM recon.source_file")
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def _add_file(
         lines=lines.height,
         totals=json.dumps(totals),
         days=sorted(_spoken_of(own, lines)),
-        sequence=None,
+        numbers="{}",
         corrects=list(corrects),
     )
     told = [row for statement in own for row in _told(statement)]

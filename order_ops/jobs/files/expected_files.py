@@ -50,7 +50,7 @@ def gaps(conn: Connection, account: Account, day: date, business: BusinessDays) 
             continue
         since = expected.since or account.first_day
         there = [
-            File(row.name, frozenset(row.days), row.sequence)
+            File(row.name, frozenset(row.days), row.numbers)
             for row in stored
             if row.of_bank == of_bank and max(row.days, default=since) >= since
         ]

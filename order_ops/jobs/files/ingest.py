@@ -11,7 +11,7 @@ days that may tell the same.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -58,7 +58,8 @@ def ingest(
     report = open_report(f"{account.file_format}:{path}", **account.file_options)
     file_refusals.refuse_to_come(report.lines, report.name)
     lines = _with_day(report.lines, account)
-    spoken_of = set(lines["day"].unique().to_list()) | set(covers)
+    of_lines = set(lines["day"].unique().to_list())
+    spoken_of = (_whole_days(account, report.period) or of_lines) | set(covers)
     with transaction(pool) as conn:
         known = source_files.opened(
             conn, account.name, report.sha256, corrects, covers, of_bank=False
@@ -75,7 +76,7 @@ def ingest(
         new = {row.day: row.lines for row in recon.add_lines(conn)}
         recon.tell_lines(conn)
         days |= new.keys() | {row.day for row in recon.days_of_same_reference(conn)}
-        source_files.mark(conn, account, days | spoken_of)
+        source_files.mark(conn, account, days | of_lines | spoken_of)
         source_files.end_refusals(conn, account.name, "files", path, file_id)
     early = lines.filter(pl.col("day") < account.first_day).height
     return Ingested(report.name, None, report.lines.height, new, file_id, too_early=early)
@@ -108,6 +109,21 @@ def _with_day(lines: pl.DataFrame, account: Account) -> pl.DataFrame:
     return dated.sort("line_no")
 
 
+def _whole_days(account: Account, period: tuple[datetime, datetime] | None) -> set[date]:
+    """The days that lie in the period of a file as a whole: of others it knows a part."""
+    if period is None:
+        return set()
+    first, last = (account.accounting_day(moment) for moment in period)
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return {
+        day
+        for day in days
+        if day >= account.first_day
+        and period[0] <= account.day_bounds(day)[0]
+        and account.day_bounds(day)[1] <= period[1]
+    }
+
+
 def _add_file(
     conn: Connection,
     account: Account,
@@ -124,7 +140,7 @@ def _add_file(
         lines=report.lines.height,
         totals=json.dumps([asdict(total) for total in report.totals]),
         days=sorted(days),
-        sequence=report.sequence,
+        numbers=json.dumps(dict(report.numbers)),
         corrects=list(corrects),
     )
     return file_id

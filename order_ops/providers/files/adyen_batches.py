@@ -88,7 +88,10 @@ def _refuse(table: TextTable, row: dict[str, str | int]) -> None:
     )
 
 
-def only_batch(batch: pl.Series) -> int | None:
-    """The number of the batch, where the file has exactly one."""
-    batches = batch.unique()
-    return int(batches[0].rpartition("/")[2]) if len(batches) == 1 else None
+def numbers_of(batch: pl.Series) -> dict[str, tuple[int, ...]]:
+    """The numbers of the file's batches, by the merchant account that they count in."""
+    found: dict[str, list[int]] = {}
+    for one in batch.unique().sort():
+        account, _, number = one.rpartition("/")
+        found.setdefault(account, []).append(int(number))
+    return {account: tuple(sorted(numbers)) for account, numbers in found.items()}

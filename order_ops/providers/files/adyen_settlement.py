@@ -13,7 +13,7 @@ import polars as pl
 
 from order_ops.providers.files import row_zones, text_columns
 from order_ops.providers.files.adyen_amounts import amounts
-from order_ops.providers.files.adyen_batches import batch_of, closed_batches, only_batch
+from order_ops.providers.files.adyen_batches import batch_of, closed_batches, numbers_of
 from order_ops.providers.files.adyen_columns import COLUMNS, KINDS, REQUIRED
 from order_ops.providers.files.adyen_entries import entry_ids
 from order_ops.providers.files.csv_file import LINE_NO, TextTable, read_csv
@@ -51,7 +51,7 @@ def read(path: Path, *, order_ref_column: str = _OWN) -> ProviderReport:
         repeated_lines=0,
         unknown_columns=COLUMNS.unknown(table),
         time_zone="TimeZone of each row",
-        sequence=only_batch(batch),
+        numbers=numbers_of(batch),
     )
 
 

@@ -6,7 +6,9 @@ Both have one frame of headers, sections and footers (`paypal_records`), one kin
 pending or was denied too, and is full of people, whose columns never leave these modules.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +17,10 @@ from order_ops.providers.files import paypal_footers
 from order_ops.providers.files.csv_file import LINE_NO, TextTable
 from order_ops.providers.files.paypal_columns import COLUMNS, REQUIRED, STATUS
 from order_ops.providers.files.paypal_lines import lines_of, money_of, statuses
-from order_ops.providers.files.paypal_records import Report, read_report
+from order_ops.providers.files.paypal_records import Report, Row, read_report
 from order_ops.providers.files.report import ProviderReport, ReportError, totals_of
 
+_AGAIN = "export the file again and do not save it from a spreadsheet"
 _STL_VERSIONS = {9}
 _TRR_VERSIONS = {8, 9, 10, 11}
 
@@ -85,7 +88,31 @@ def _read(report: Report, account_id: str | None) -> ProviderReport:
         repeated_lines=0,
         unknown_columns=COLUMNS.unknown(table),
         time_zone="offset of each time",
+        period=_period(report, sections),
     )
+
+
+def _period(report: Report, sections: Sequence[int]) -> tuple[datetime, datetime]:
+    """From when to when the sections say that they are; their end is the last second.
+
+    Raises:
+        ReportError: a section does not say it as it is documented, or ends before it begins.
+    """
+    rows = [report.of("SH")[place] for place in sections]
+    first = min(_moment(report, row, 1) for row in rows)
+    last = max(_moment(report, row, 2) for row in rows) + timedelta(seconds=1)
+    if last <= first:
+        raise report.refuse(rows[0], "the section ends before it begins", _AGAIN)
+    return first, last
+
+
+def _moment(report: Report, row: Row, place: int) -> datetime:
+    text = row.cell(place)
+    try:
+        return datetime.strptime(text, "%Y/%m/%d %H:%M:%S %z").astimezone(UTC)
+    except ValueError:
+        problem = f"{text!r} is not a time like 2026/01/31 23:59:59 -0800"
+        raise report.refuse(row, problem, _AGAIN) from None
 
 
 def _without_rows(table: TextTable) -> TextTable:

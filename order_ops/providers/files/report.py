@@ -4,7 +4,9 @@ The canonical columns and the two public types live here; how one provider's col
 belongs in that provider's module. Amounts are minor units, times are UTC.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import polars as pl
 
@@ -121,8 +123,9 @@ class ProviderReport:
         repeated_lines: lines that say again what an earlier one said, and count once.
         unknown_columns: columns the provider does not document, in file order.
         time_zone: of the times that the file gives without one.
-        sequence: the provider's number of the file, where a number missing between two files
-            means a file missing; null where the format has none.
+        numbers: the provider's numbers of what the file has, such as batches, by the series that
+            they count in: one missing between two means a file missing.
+        period: what the file says that it is of, from and to (UTC); None: it does not say.
     """
 
     provider: str
@@ -133,7 +136,8 @@ class ProviderReport:
     repeated_lines: int
     unknown_columns: tuple[str, ...]
     time_zone: str
-    sequence: int | None = None
+    numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    period: tuple[datetime, datetime] | None = None
 
     @property
     def names_payouts(self) -> bool:

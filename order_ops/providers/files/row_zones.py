@@ -81,4 +81,6 @@ def _minutes(zone: str) -> int | None:
     if found is None:
         return None
     sign, hours, minutes = found.groups(default="0")
-    return (1 if sign == "+" else -1) * (int(hours) * 60 + int(minutes))
+    offset = (1 if sign == "+" else -1) * (int(hours) * 60 + int(minutes))
+    # no clock on earth is further from UTC, or turns its hour at minute 60
+    return offset if int(minutes) < 60 and -12 * 60 <= offset <= 14 * 60 else None

@@ -9,9 +9,9 @@ SELECT id, name, received_at, corrects, days, lines FROM recon.source_file
 WHERE account = :account AND sha256 = :sha256 AND withdrawn_at IS NULL;
 
 -- name: add_file$
-INSERT INTO recon.source_file (account, provider, name, sha256, lines, totals, days, sequence,
+INSERT INTO recon.source_file (account, provider, name, sha256, lines, totals, days, numbers,
     corrects, told_in_full)
-VALUES (:account, :provider, :name, :sha256, :lines, :totals::jsonb, :days::date[], :sequence,
+VALUES (:account, :provider, :name, :sha256, :lines, :totals::jsonb, :days::date[], :numbers::jsonb,
     :corrects::bigint[], true) RETURNING id;
 
 -- name: cover_days!
@@ -40,7 +40,7 @@ SELECT (SELECT count(*) FROM recon.told_lines t WHERE t.file_id = :file_id AND N
             AND o.entry_id = t.entry_id AND o.day = t.day));
 
 -- name: files_of
-SELECT id, provider, name, lines, days[1] AS first_day, days[cardinality(days)] AS last_day, sequence,
+SELECT id, provider, name, lines, days[1] AS first_day, days[cardinality(days)] AS last_day, numbers,
     corrects, received_at, withdrawn_at
 FROM recon.source_file WHERE account = :account ORDER BY id;
 
@@ -51,7 +51,7 @@ WHERE f.account = ANY (:accounts::text[]) AND f.provider = :provider;
 
 -- name: standing_files
 -- Files that count; a corrected one of a bank does not.
-SELECT f.name, f.days, f.sequence, b.of_bank FROM recon.source_file f,
+SELECT f.name, f.days, f.numbers, b.of_bank FROM recon.source_file f,
     LATERAL (SELECT EXISTS (SELECT 1 FROM recon.bank_statements s WHERE s.file_id = f.id)
         AS of_bank) b
 WHERE f.account = :account AND f.withdrawn_at IS NULL AND NOT (b.of_bank AND EXISTS (

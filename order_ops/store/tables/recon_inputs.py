@@ -37,7 +37,7 @@ source_file = Table(
     document("totals"),
     moment("received_at", now=True),
     Column("days", ARRAY(Date), nullable=False, server_default=text("'{}'::date[]")),
-    number("sequence", null=True),
+    document("numbers"),
     Column("corrects", ARRAY(BigInteger), nullable=False, server_default=text("'{}'::bigint[]")),
     moment("withdrawn_at"),
     Column("told_in_full", Boolean, nullable=False, server_default=text("false")),
@@ -49,7 +49,7 @@ source_file = Table(
         postgresql_where=text("withdrawn_at IS NULL"),
     ),
     comment="Files of providers and banks, each once by its hash, with their control totals. "
-    "`days`: those that it speaks of, oldest first. "
+    "`days`: those that it speaks of, oldest first. `numbers`: of what it has, by series. "
     "`told_in_full`: all that it says is kept, so that it can be corrected and taken back.",
     schema="recon",
 )

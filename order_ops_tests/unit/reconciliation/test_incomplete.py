@@ -26,8 +26,9 @@ DAYS = [TODAY + timedelta(days=n) for n in range(5)]
 GAP = Gap("provider file 2024-01-09", date(2024, 1, 9), "No provider file speaks of 2024-01-09.")
 
 
-def file(first: int, last: int, sequence: int | None = None) -> File:
-    return File(f"{first}.csv", frozenset(DAYS[first : last + 1]), sequence)
+def file(first: int, last: int, *numbers: int, series: str = "") -> File:
+    told = {series: numbers} if numbers else {}
+    return File(f"{first}.csv", frozenset(DAYS[first : last + 1]), told)
 
 
 def test_days_that_no_file_speaks_of_are_told_by_their_runs() -> None:
@@ -58,6 +59,18 @@ def test_numbers_left_out_are_told_from_the_day_that_shows_it() -> None:
         "(2.csv); ask."
     )
     assert missing_numbers("provider file", files, DAYS[1], "ask") == []
+
+
+def test_numbers_count_in_series_of_their_own_and_a_file_may_have_several() -> None:
+    files = [
+        file(0, 0, 4, series="shop/eu"),
+        file(1, 1, 5, 6, series="shop/eu"),
+        file(1, 1, 9, series="shop/us"),
+        file(2, 2, 11, series="shop/us"),
+    ]
+    (gap,) = missing_numbers("provider file", files, DAYS[2], "ask")
+    assert gap.key == "provider file shop/us number 10"
+    assert "Of the provider files of shop/us, number 10 is missing" in gap.told
 
 
 def test_a_day_that_lacks_something_has_no_verdict_and_a_break_that_says_what() -> None:

@@ -30,7 +30,7 @@ def test_a_golden_file_becomes_its_lines(name: str) -> None:
 def test_a_closed_batch_is_worth_nothing_any_more() -> None:
     report = open_report(f"adyen:{golden('adyen_base')}")
     assert report.totals == (CurrencyTotals("EUR", 9, 1955, 1955, 0),)
-    assert report.sequence == 41
+    assert report.numbers == {"ShopCorp/ShopNL": (41,)}
 
 
 def test_a_batch_that_is_carried_to_the_next_one_is_closed(tmp_path: Path) -> None:
@@ -50,8 +50,9 @@ def test_a_batch_that_is_carried_to_the_next_one_is_closed(tmp_path: Path) -> No
         assert set(lines["payout_id"]) == {batch}
 
 
-def test_a_file_of_several_batches_has_no_number() -> None:
-    assert open_report(f"adyen:{golden('adyen_2024_ach')}").sequence is None
+def test_batches_are_numbered_by_merchant_account() -> None:
+    numbers = open_report(f"adyen:{golden('adyen_2024_ach')}").numbers
+    assert numbers == {"ShopCorp/ShopCA": (8,), "ShopCorp/ShopUS": (7, 8)}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -103,6 +103,18 @@ def test_fees_that_are_not_their_sum_are_refused(tmp_path: Path) -> None:
     assert (error.line, error.column) == (2, "Payment Fees (NC)")
 
 
+@pytest.mark.parametrize("zone", ["+25:00", "-13:30", "+05:75", "GMT+14:01"])
+def test_an_offset_that_no_place_has_is_refused(tmp_path: Path, zone: str) -> None:
+    path = edited(
+        tmp_path,
+        "adyen_base",
+        lambda rows: rows.with_columns(with_cells({"TimeZone": zone}, "Refunded")),
+    )
+    error = refused("adyen", path)
+    assert f"'{zone}' is not a time zone" in error.problem
+    assert error.column == "TimeZone"
+
+
 @pytest.mark.parametrize("option", ["decimal_separator", "time_zone", "account_id"])
 def test_an_option_that_the_format_has_not_is_refused(option: str) -> None:
     error = refused("adyen", golden("adyen_base"), **{option: "."})

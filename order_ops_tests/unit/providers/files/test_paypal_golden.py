@@ -1,6 +1,7 @@
 """PayPal's settlement and transaction detail reports become the lines that they say."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,21 @@ def test_a_file_without_one_of_its_lines_is_refused(tmp_path: Path, name: str) -
     for place in range(len(lines)):
         part.write_bytes(b"".join(lines[:place] + lines[place + 1 :]))
         assert refused(name, part).hint, f"without line {place + 1}"
+
+
+def test_the_period_is_what_the_sections_say() -> None:
+    period = open_report(f"paypal_stl:{golden('paypal_stl')}").period
+    assert period == (datetime(2025, 12, 23, 8, tzinfo=UTC), datetime(2025, 12, 24, 8, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (("2025/12/23 00:00:00 -0800", "23.12.2025"), "is not a time like"),
+        (("2025/12/23 23:59:59 -0800", "2025/12/22 23:59:59 -0800"), "ends before it begins"),
+    ],
+)
+def test_a_period_that_is_none_is_refused(tmp_path: Path, edit: tuple[str, str], told: str) -> None:
+    error = refused("paypal_stl", changed(tmp_path, "paypal_stl", edit))
+    assert told in str(error)
+    assert error.line == 3
