@@ -67,6 +67,7 @@ class BalanceTransactions:
     ) -> None:
         self._session, api = connected(api_key, api_base, connect_timeout_s, read_timeout_s)
         self._list = api.balance_transactions.list
+        self.key_digest = hashlib.sha256(api_key.encode()).hexdigest()[:8]
         self._error = error_type()
 
     def __enter__(self) -> Self:
@@ -104,6 +105,8 @@ def fetch(
 ) -> Path:
     """The file of what is asked for, named by its hash too; what was begun there is gone on with.
 
+    Not what another key has begun: it may be of another account of Stripe's.
+
     Args:
         progress: told how many lines there are, after each page.
 
@@ -112,7 +115,7 @@ def fetch(
         FetchBusyError: another process fetches the same.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.part"
+    part = folder / f"{name}-{stripe.key_digest}.part"
     with _held(part) as file:
         after, lines = _gone_on(file, asked)
         more = True
@@ -131,13 +134,27 @@ def fetch(
 
 @contextmanager
 def _held(part: Path) -> Iterator[BinaryIO]:
-    """The unfinished file, open and ours."""
+    """The unfinished file, open and ours.
+
+    Raises:
+        FetchBusyError: another process has it, or had it until now.
+    """
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FetchBusyError(f"{part}: another process fetches it; wait for its end") from None
+        if not _is_still(file, part):
+            raise FetchBusyError(f"{part}: another process has just ended it; try again")
         yield file
+
+
+def _is_still(file: BinaryIO, part: Path) -> bool:
+    """Whether the open file has its name still: who held it until now may have ended it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), part.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _gone_on(file: BinaryIO, asked: Asked) -> tuple[str | None, int]:

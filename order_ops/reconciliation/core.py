@@ -128,7 +128,8 @@ def _result(
     paid_out, in_bank = _later_bridges(settled, banked)
     residual = _residuals([*bridge, *paid_out, *in_bank])
     matches = forced.worded(tables.matches(linked.agreed), links)
-    proposed, proposal_members = proposals.frames(_proposed(matching, judged.closing), backend)
+    found_near, sums_searched = _proposed(matching, judged.closing)
+    proposed, proposal_members = proposals.frames(found_near, backend)
     gross, net = tables.drift(members)
     carried_on = judged.found.join(decided.closed, on=key, how="anti")
     carried = tables.carry_out(carried_on, linked.judged, matching, judged.closing)
@@ -142,6 +143,7 @@ def _result(
         told_members=told.to_native(),
         proposals=proposed,
         proposal_members=proposal_members,
+        sums_searched=sums_searched,
         bridge=nw.from_dicts(bridge, BRIDGE, backend=backend).to_native(),
         payouts=nw.from_dicts(paid_out, BRIDGE, backend=backend).to_native(),
         bank=nw.from_dicts(in_bank, BRIDGE, backend=backend).to_native(),
@@ -157,11 +159,13 @@ def _result(
     )
 
 
-def _proposed(matching: Matching[Frame], closing: Closing) -> list[Proposal]:
-    found = proposals.of_pairs(matching.near)
-    if "subset_sum" in closing.rules.passes:
-        found += proposals.of_sums(matching.internal_left, matching.provider_left, closing)
-    return found
+def _proposed(matching: Matching[Frame], closing: Closing) -> tuple[list[Proposal], str]:
+    """What a person may accept, and how far sums were searched."""
+    near = proposals.of_pairs(matching.near)
+    if "subset_sum" not in closing.rules.passes:
+        return near, ""
+    sums, told = proposals.of_sums(matching.internal_left, matching.provider_left, closing)
+    return near + sums, told
 
 
 def _totals(sides: Sides[Frame]) -> Mapping[str, bridging.Sums]:

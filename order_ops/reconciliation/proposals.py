@@ -89,30 +89,49 @@ def _said(pair: Mapping[str, Any]) -> str:
     )
 
 
-def of_sums(internal_left: Frame, provider_left: Frame, closing: Closing) -> list[Proposal]:
+def of_sums(
+    internal_left: Frame, provider_left: Frame, closing: Closing
+) -> tuple[list[Proposal], str]:
     """Propose sets of our entries that make up one line of the provider.
 
     Tried are entries of the line's currency, at most the rules' `tolerance.days` away from it.
+
+    Returns:
+        the proposals, and how far the search went, in words; "" where there was nothing to search.
     """
     paid = (nw.col("status") == "succeeded") & nw.col("kind").is_in(("charge", "refund"))
-    lines = _rows(provider_left.filter(paid))[:_MOST_LINES]
+    left = _rows(provider_left.filter(paid))
+    lines = left[:_MOST_LINES]
     if not lines:
-        return []
+        return [], ""
     ours: dict[tuple[str, date], list[dict[str, Any]]] = {}
     for one in _rows(internal_left.filter(paid)):
         ours.setdefault((one["currency"], one["day"]), []).append(one)
     reach = closing.rules.tolerance.days
     found: list[Proposal] = []
+    stopped = 0
     for line in lines:
         days = (line["day"] + timedelta(days=apart) for apart in range(-reach, reach + 1))
         near = [one for day in days for one in ours.get((line["currency"], day), ())]
-        found += _of_line(line, near, closing)
-    return found
+        of_line, whole = _of_line(line, near, closing)
+        found += of_line
+        stopped += not whole
+    return found, _how_far(len(lines), len(left), stopped)
+
+
+def _how_far(tried: int, left: int, stopped: int) -> str:
+    """What the search did not look at is said: nothing found there means nothing."""
+    all_of = f"all {left}" if tried == left else f"{tried} of the {left}"
+    told = f"Sums of ours were searched for {all_of} lines of the provider that are left"
+    if stopped:
+        return f"{told}; {stopped} searches stopped at their bound."
+    return f"{told}; each search was exhausted."
 
 
 def _of_line(
     line: dict[str, Any], near: Sequence[dict[str, Any]], closing: Closing
-) -> list[Proposal]:
+) -> tuple[list[Proposal], bool]:
+    """The sets of one line, and whether every one was tried."""
     bounds = closing.rules.subset_sum
     tried = near[: bounds.lines]
     done = search(line["amount_minor"], [one["amount_minor"] for one in tried], bounds.sums)
@@ -123,7 +142,7 @@ def _of_line(
     if sets == MOST_FOUND and not done.is_exhausted:
         which = f"one of more than {sets} sets"
     code = line["currency"]
-    return [
+    found = [
         Proposal(
             rule="subset_sum",
             currency=code,
@@ -137,6 +156,7 @@ def _of_line(
         )
         for places in done.sets
     ]
+    return found, whole
 
 
 def _rows(frame: Any) -> list[dict[str, Any]]:

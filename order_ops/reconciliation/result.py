@@ -100,6 +100,7 @@ class Reconciliation:
         break_members: break_id, side, entry_id.
         told_members: the same with what decisions are made upon: break_id, and `decided.MEMBER`.
         proposals, proposal_members: what a person may accept; see `proposals`.
+        sums_searched: how far sums were searched for, in words; "" where there was nothing to.
         bridge: currency, position, line, amount_minor, count; see `bridge.LINES`.
         payouts: the bridge of the second leg, the same columns; see `payouts.LINES`.
         bank: the bridge of the third leg, the same columns; see `bank_bridge.LINES`.
@@ -123,6 +124,7 @@ class Reconciliation:
     told_members: Any
     proposals: Any
     proposal_members: Any
+    sums_searched: str
     bridge: Any
     payouts: Any
     bank: Any

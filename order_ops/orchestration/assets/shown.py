@@ -88,6 +88,7 @@ def breaks(done: "DayResult", report: str) -> "dg.MaterializeResult[None]":
             "breaks": dg.MetadataValue.md(breaks_markdown(done)),
             "changed": dg.MetadataValue.md(changed),
             "proposals": done.result.proposals.height,
+            **({"sums": done.result.sums_searched} if done.result.sums_searched else {}),
             "report": dg.MetadataValue.path(report),
         },
         check_results=[_unclassified(done)],

@@ -32,7 +32,11 @@ _KEPT = (
     "id", "object", "amount", "fee", "net", "currency", "created", "available_on", "type", "status",
     "reporting_category", "exchange_rate",
 )  # fmt: skip
-_KEPT_OF_SOURCE = ("id", "object", "amount", "currency")
+_KEPT_OF_SOURCE = ("id", "object", "amount", "amount_captured", "currency")
+_PRESENTED = frozenset(
+    {"charge", "charge_failure", "refund", "refund_failure", "dispute", "dispute_reversal"}
+)
+"""Categories whose source says what the customer paid or got: of others it is another fact."""
 _AGAIN = "fetch the day again: order-ops provider fetch"
 _ORDER_KEY = re.compile(r"payment_metadata\[(.+)\]")
 _NO_DECIMALS = frozenset(
@@ -141,7 +145,8 @@ def _columns(path: Path, line_no: int, told: dict[str, Any], key: str | None) ->
     """A line in the words of the itemized reports."""
     try:
         currency, source = str(told["currency"]), told.get("source") or {}
-        paid = source.get("currency") or ""
+        presented = told["reporting_category"] in _PRESENTED
+        paid = (source.get("currency") or "") if presented else ""
         is_charge = source.get("object") == "charge"
         return {
             "balance_transaction_id": told["id"],
@@ -156,7 +161,7 @@ def _columns(path: Path, line_no: int, told: dict[str, Any], key: str | None) ->
             "payment_intent_id": source.get("payment_intent"),
             "charge_id": source.get("id") if is_charge else source.get("charge"),
             "payment_method_type": source.get("method"),
-            "customer_facing_amount": _major(source["amount"], paid) if paid else None,
+            "customer_facing_amount": _major(_moved(told, source), paid) if paid else None,
             "customer_facing_currency": paid or None,
             "dispute_reason": source.get("dispute_reason"),
             _ORDER: (source.get("metadata") or {}).get(key),
@@ -164,6 +169,12 @@ def _columns(path: Path, line_no: int, told: dict[str, Any], key: str | None) ->
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         _refuse(path, line_no, f"the line is no balance transaction: {error!r}")
+
+
+def _moved(told: Mapping[str, Any], source: Mapping[str, Any]) -> int:
+    """What was moved of a source: of a charge what was captured, which may be less than allowed."""
+    captured = source.get("amount_captured") if told["reporting_category"] == "charge" else None
+    return source["amount"] if captured is None else captured
 
 
 def _time(seconds: int) -> str:

@@ -122,7 +122,7 @@ def test_a_line_that_is_not_whole_is_asked_for_again(
     server.script(PATH, PAGES[0], Answer(status=500, body={}))
     with pytest.raises(ProviderError):
         fetch(stripe, ASKED, tmp_path, "day")
-    part = tmp_path / "day.part"
+    (part,) = tmp_path.glob("day-*.part")
     *whole, last = part.read_bytes().splitlines(keepends=True)
     part.write_bytes(b"".join(whole) + (b'{"x": "y' if end == b'"}\n' else last[:-10]) + end)
     server.script(PATH, page(100, 230, more=False))
@@ -222,3 +222,42 @@ def test_a_day_without_a_line_is_a_file_of_that_day(
     assert open_report(f"stripe_balance_transactions:{path}").lines.height == 0
     assert json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["lines"] == 0
     assert fetch(stripe, Asked("b", START, END, None), tmp_path, "day") != path
+
+
+def test_what_another_key_has_begun_is_left_alone(
+    server: ProviderServer, stripe: BalanceTransactions, tmp_path: Path
+) -> None:
+    server.script(PATH, PAGES[0], Answer(status=500, body={}))
+    with pytest.raises(ProviderError):
+        fetch(stripe, ASKED, tmp_path, "day")
+    (begun,) = tmp_path.glob("*.part")
+    content = begun.read_bytes()
+    server.script(PATH, *PAGES)
+    with BalanceTransactions("sk_test_other", api_base=server.url) as other:
+        path = fetch(other, ASKED, tmp_path, "day")
+    assert behind(server)[2:] == [None, "txn_100", "txn_200"]
+    assert open_report(f"stripe_balance_transactions:{path}").lines.height == 230
+    assert begun.read_bytes() == content
+
+
+def test_who_waited_for_a_fetch_that_ended_meanwhile_damages_nothing(
+    server: ProviderServer,
+    stripe: BalanceTransactions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other process ends between our opening its file and our lock."""
+    server.script(PATH, PAGES[0], Answer(status=500, body={}))
+    with pytest.raises(ProviderError):
+        fetch(stripe, ASKED, tmp_path, "day")
+    (part,) = tmp_path.glob("*.part")
+    whole = tmp_path / "whole.jsonl"
+
+    def ended(*_: object) -> None:
+        part.replace(whole)
+
+    monkeypatch.setattr("fcntl.flock", ended)
+    content = part.read_bytes()
+    with pytest.raises(FetchBusyError, match="has just ended it"):
+        fetch(stripe, ASKED, tmp_path, "day")
+    assert whole.read_bytes() == content

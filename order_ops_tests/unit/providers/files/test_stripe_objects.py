@@ -97,3 +97,17 @@ def test_of_a_transaction_only_what_is_listed_is_kept() -> None:
     assert found["source"]["payment_intent"] == "pi_1"
     assert not {"billing_details", "customer"} & found["source"].keys()
     assert kept({"source": "ch_1"}, None)["source"] == {"id": "ch_1"}
+
+
+def test_of_a_charge_that_was_captured_in_part_the_captured_amount_is_told(tmp_path: Path) -> None:
+    told = json.loads(GOLDEN.read_text(encoding="utf-8").splitlines()[2])
+    source = told["source"] | {"amount": 9_000, "amount_captured": 5_000}
+    lines = open_report(f"{NAME}:{edited(tmp_path, 3, source=source)}").lines
+    assert lines.row(1, named=True)["amount_minor"] == 5_000
+    assert lines.row(1, named=True)["currency"] == "EUR"
+
+
+def test_what_is_no_payment_says_nothing_of_a_customer(tmp_path: Path) -> None:
+    path = edited(tmp_path, 3, reporting_category="partial_capture_reversal")
+    line = open_report(f"{NAME}:{path}").lines.row(1, named=True)
+    assert (line["amount_minor"], line["currency"]) == (line["settled_minor"], "USD")
