@@ -174,7 +174,8 @@ def _columns(path: Path, line_no: int, told: dict[str, Any], key: str | None) ->
 def _moved(told: Mapping[str, Any], source: Mapping[str, Any]) -> int:
     """What was moved of a source: of a charge what was captured, which may be less than allowed."""
     captured = source.get("amount_captured") if told["reporting_category"] == "charge" else None
-    return source["amount"] if captured is None else captured
+    moved: int = source["amount"] if captured is None else captured
+    return moved
 
 
 def _time(seconds: int) -> str:
