@@ -11,7 +11,15 @@ from typing import Any
 import narwhals as nw
 
 from order_ops.reconciliation import bank as banking
-from order_ops.reconciliation import bank_bridge, forced, one_to_one, payouts, proposals, tables
+from order_ops.reconciliation import (
+    bank_bridge,
+    forced,
+    one_to_one,
+    payouts,
+    proposals,
+    rejected,
+    tables,
+)
 from order_ops.reconciliation import bridge as bridging
 from order_ops.reconciliation.breaks import Repeats, findings, typed
 from order_ops.reconciliation.closing import Closing
@@ -65,12 +73,14 @@ class _Linked:
         totals: lines of the bridge that come from the input alone.
         matching, judged: what the passes made of it.
         agreed: all pairs that agree, columns `judging.AGREED`.
+        rejected: what of an order was not taken, columns `rejected.REJECTED`.
     """
 
     totals: Mapping[str, bridging.Sums]
     matching: Matching[Frame]
     judged: Frame
     agreed: Frame
+    rejected: Frame
 
 
 def _linked(sides: Sides[Frame], closing: Closing, links: Sequence[Forced]) -> _Linked:
@@ -88,7 +98,8 @@ def _linked(sides: Sides[Frame], closing: Closing, links: Sequence[Forced]) -> _
     pairs = with_given_back(matching.pairs, every_of_ours, first[0] if first else None)
     judged = computed(judge_pairs(pairs, closing))
     every = nw.concat([*first, eager(agreed(judged))])
-    return _Linked(_totals(sides), matching, judged, every)
+    left = rejected.of_orders(every_of_ours, matching.internal_left, matching.provider_left)
+    return _Linked(_totals(sides), matching, judged, every, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +126,8 @@ def _result(
     parts, key = eager(matching.parts), ["leg", "key", "currency"]
     breaks = tables.breaks(found, judged.closing, day.tenant, day.account)
     break_members = tables.break_members(found.join(breaks.select("break_id", *key), on=key), parts)
-    told = stated(break_members, judged.entries.by_side)
-    decided = decide(breaks, told, decisions, judged.closing)
+    told_members = stated(break_members, judged.entries.by_side)
+    decided = decide(breaks, told_members, decisions, judged.closing)
     closed = break_members.join(decided.closed, on="break_id")
     settled = payouts.close(judged.settled, closed)
     banked = banking.close(judged.banked, closed)
@@ -127,7 +138,8 @@ def _result(
     bridge = _bridge(linked, members.filter(nw.col("leg") == LEG))
     paid_out, in_bank = _later_bridges(settled, banked)
     residual = _residuals([*bridge, *paid_out, *in_bank])
-    matches = forced.worded(tables.matches(linked.agreed), links)
+    told = rejected.with_rejected(tables.matches(linked.agreed), linked.rejected)
+    matches = forced.worded(told, links)
     found_near, sums_searched = _proposed(matching, judged.closing)
     proposed, proposal_members = proposals.frames(found_near, backend)
     gross, net = tables.drift(members)
@@ -140,7 +152,7 @@ def _result(
         match_members=tables.match_members(matches, parts).to_native(),
         breaks=breaks.to_native(),
         break_members=break_members.to_native(),
-        told_members=told.to_native(),
+        told_members=told_members.to_native(),
         proposals=proposed,
         proposal_members=proposal_members,
         sums_searched=sums_searched,
