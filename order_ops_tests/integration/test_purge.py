@@ -165,12 +165,18 @@ def test_money_is_kept_thirteen_months(shop: Shop) -> None:
         "INSERT INTO ops.act (kind, tenant_id, order_id, order_version, state, reason, ended_at)"
         " SELECT 'expire', 'shop', n::text, 1, 'done', 'x', now() FROM generate_series(1, 1500) n",
     )
+    _do(
+        shop,
+        "INSERT INTO ops.provider_call (act_id, account, verb, payment, idempotency_key)"
+        " SELECT id, 'shop-cards', 'cancel', 'pi_1', id::text FROM ops.act",
+    )
     _age(shop, MONEY.keep_for - DAY)
     kept = purge(shop.pool).counts
     assert (kept["ops.dead_letter"], kept["ops.alert"], kept["ops.act"]) == (0, 0, 0)
     _age(shop, 2 * DAY)
     gone = purge(shop.pool).counts
     assert (gone["ops.dead_letter"], gone["ops.alert"], gone["ops.act"]) == (1500, 1501, 1500)
+    assert shop.one("SELECT count(*) FROM ops.provider_call") == 0, "calls go with their acts"
 
 
 def test_the_audit_is_kept_ten_years(shop: Shop) -> None:

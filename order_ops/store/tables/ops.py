@@ -177,7 +177,7 @@ provider_call = Table(
     "provider_call",
     metadata,
     identity(),
-    Column("act_id", BigInteger, ForeignKey("ops.act.id"), nullable=False),
+    Column("act_id", BigInteger, ForeignKey("ops.act.id", ondelete="CASCADE"), nullable=False),
     words("account"),
     words("verb"),
     words("payment"),

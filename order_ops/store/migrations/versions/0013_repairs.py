@@ -144,7 +144,10 @@ def _calls() -> None:
             "state IN ('intended', 'answered', 'refused')", name=op.f("ck_provider_call_state")
         ),
         sa.ForeignKeyConstraint(
-            ["act_id"], ["ops.act.id"], name=op.f("fk_provider_call_act_id_act")
+            ["act_id"],
+            ["ops.act.id"],
+            name=op.f("fk_provider_call_act_id_act"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_call")),
         sa.UniqueConstraint(
