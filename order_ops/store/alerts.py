@@ -76,6 +76,11 @@ def resolve_of_orders(
     sql.resolve_of_orders(conn, prefix=prefix, dedupe_keys=list(still), **orders)
 
 
+def resolve_of_settled(conn: Connection, prefix: str) -> None:
+    """End the open alerts of a prefix about orders of which nothing is open any more."""
+    sql.resolve_of_settled(conn, prefix=prefix)
+
+
 def lock(conn: Connection, dedupe_key: str) -> None:
     """Hold an open alert until the transaction ends: nobody raises or ends it meanwhile."""
     sql.lock_alert(conn, dedupe_key=dedupe_key)

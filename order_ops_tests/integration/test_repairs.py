@@ -1,10 +1,13 @@
 """Each row of the repair table, on real servers: put right once, and a second look does nothing."""
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from order_ops.devstack.provider import Answer, ProviderServer
+from order_ops.domain.messages import Message
 from order_ops.jobs.repairs import due
 from order_ops.jobs.repairs.repairing import look
 from order_ops.mapping.accounts import ApproveAbove
@@ -119,8 +122,6 @@ def test_a_process_that_dies_between_call_and_books_refunds_once(
             raise KeyboardInterrupt
 
     with repairer(shop, provider) as ready, Dies("sk_test", api_base=provider.url) as dying:
-        from dataclasses import replace
-
         with pytest.raises(KeyboardInterrupt):
             look(replace(ready, client_of=lambda _: dying), due.open_orders(shop.pool, 10))
         assert provider.books.kept("pi_o1") == 0
@@ -292,3 +293,57 @@ def test_a_confirmation_is_said_again_by_the_same_id(shop: Shop, provider: Provi
     assert shop.rows("SELECT message_id FROM ops.outbox ORDER BY id") == before
     again = shop.rows("SELECT routing_key FROM ops.outbox WHERE published_at IS NULL")
     assert [row.routing_key for row in again] == ["order.confirm"]
+
+
+def test_a_payment_that_moves_on_while_it_is_cancelled_is_asked_about_anew(
+    shop: Shop, provider: ProviderServer
+) -> None:
+    shop.stage(created("o1"), reserved("o1"))
+    shop.apply()
+    provider.put([intent("o1", "requires_payment_method")])
+    moved = {"type": "invalid_request_error", "code": "payment_intent_unexpected_state"}
+    provider.script("/v1/payment_intents/pi_o1/cancel", Answer(400, {"error": moved}))
+    done = expire(shop, provider)
+    assert (done.orders["overtaken"], done.orders["expired"]) == (1, 1)
+    assert acts(shop) == [("expire", "overtaken"), ("expire", "done")]
+    keys = {call.idempotency_key for call in provider.calls if call.path.endswith("/cancel")}
+    assert len(keys) == 2, "what was refused under a key is refused under it for a day"
+
+
+def test_what_an_event_settles_is_told_no_more(shop: Shop, provider: ProviderServer) -> None:
+    shop.stage(created("o1"), reserved("o1"), created("o2"), reserved("o2"))
+    shop.apply()
+    provider.put([intent("o1", "processing"), intent("o2", "processing")])
+    assert expire(shop, provider).orders == {"left": 2}
+    shop.stage(paid("o1"))
+    shop.apply()
+    verify(shop, provider)
+    told = shop.rows("SELECT order_id FROM ops.alert WHERE resolved_at IS NULL")
+    assert [row.order_id for row in told] == ["o2"]
+
+
+def test_a_provider_that_is_down_for_one_tenant_holds_up_no_other(
+    shop: Shop, provider: ProviderServer
+) -> None:
+    for tenant in ("shop", "other"):
+        shop.stage(*(_of(one, tenant) for one in (created(tenant), reserved(tenant))))
+    shop.apply()
+    provider.put([intent("other", "requires_payment_method")])
+    provider.script("/v1/payment_intents/pi_shop", *[Answer(500, {})] * 3)
+    mapping = acting()
+    first = mapping.accounts[0]
+    other = first.model_copy(update={"name": "other-cards", "tenant": "other"})
+    both = mapping.model_copy(update={"accounts": [first, other]})
+    done = expire(shop, provider, both)
+    assert dict(done.orders) == {"left": 1, "expired": 1}
+    assert done.stopped is not None
+    assert "cannot be asked" in done.stopped
+    assert shop.one("SELECT count(*) FROM ops.alert WHERE dedupe_key = 'provider:shop'") == 1
+
+
+def _of(message: Message, tenant: str) -> Message:
+    """The message as one of a tenant's; another one's payments are found by their order alone."""
+    body = json.loads(message.body) | {"tenant": tenant}
+    if tenant != "shop":
+        body["data"].pop("payments", None)
+    return replace(message, body=json.dumps(body).encode())

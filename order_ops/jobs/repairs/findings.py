@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
-from order_ops.domain.failures import RETRIED, ClassifiedError
+from order_ops.domain.failures import ClassifiedError
 from order_ops.domain.orders import Order
 from order_ops.domain.repairs import Decision, Finding
 from order_ops.domain.repairs.looks import again
@@ -39,21 +39,22 @@ def why(decision: Decision) -> str:
     return "; ".join(one.reason for one in decision.findings) or "nothing is due"
 
 
-def provider_is_down(pool: Engine, cases: Sequence["Case"]) -> str | None:
-    """Why the look ends: nobody could be asked about any of these; told until somebody can be."""
-    asked = [case for case in cases if case.order.payments or case.error]
-    errors = [case for case in asked if case.error is not None and case.error.kind in RETRIED]
-    tenants = {case.order.tenant for case in errors}
+def providers_down(pool: Engine, cases: Sequence["Case"]) -> dict[str, str]:
+    """Tenants none of whose orders could be asked about, and why; told until one can be."""
+    by_tenant: dict[str, list[Case]] = {}
+    for case in cases:
+        by_tenant.setdefault(case.order.tenant, []).append(case)
+    down = {tenant: told for tenant, told in by_tenant.items() if all(one.error for one in told)}
     with transaction(pool) as conn:
-        up = {case.order.tenant for case in asked if case.error is None}
-        alerts.resolve(conn, *(f"provider:{tenant}" for tenant in up))
-        if not errors or len(errors) < len(asked):
-            return None
-        told = [
-            _down(tenant, [c for c in errors if c.order.tenant == tenant]) for tenant in tenants
-        ]
-        alerts.raise_alerts(conn, told)
-    return f"the provider cannot be asked: {errors[0].error}"
+        alerts.resolve(conn, *(f"provider:{tenant}" for tenant in by_tenant.keys() - down.keys()))
+        alerts.raise_alerts(conn, [_down(tenant, told) for tenant, told in down.items()])
+    return {tenant: why(told[0].decision) for tenant, told in down.items()}
+
+
+def end_settled(pool: Engine) -> None:
+    """End the alerts of orders that an event has settled since they were looked at."""
+    with transaction(pool) as conn:
+        alerts.resolve_of_settled(conn, _PREFIX)
 
 
 def _down(tenant: str, errors: Sequence["Case"]) -> Alert:
@@ -99,6 +100,8 @@ def _found(case: "Case") -> list[Finding]:
     if case.what == "failed":
         about = case.decision.plan.amount_minor if case.decision.plan else 0
         found.append(Finding("act_failed", f"the act failed: {case.why}", about, critical=True))
+    elif case.what == "done":
+        found.append(Finding("done_and_still_so", f"{case.why}; that was done already"))
     elif case.what == "to_be_tried_again":
         found.append(Finding("act_waits", f"the provider did not do its part: {case.why}"))
     return found

@@ -4,8 +4,8 @@ Orders are taken in chunks: one transaction reads them, none is open while provi
 told, one writes what was done. Before that an order is read again: where something happened to it
 meanwhile, the act is overtaken, and what the provider did is written down all the same.
 
-Where the provider of a whole chunk cannot be asked, the look ends, and its orders stay due in their
-order: nothing is decided on a guess, and nothing is asked of a provider that is down.
+Where nobody can be asked about any of a tenant's orders in a chunk, its look ends, and its orders
+stay due in their order: nothing is decided on a guess, and a provider that is down is left alone.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from time import monotonic
 import structlog
 from sqlalchemy import Engine
 
-from order_ops.domain.failures import RETRIED, ClassifiedError
+from order_ops.domain.failures import RETRIED, ClassifiedError, FailureKind
 from order_ops.domain.orders import Order, Rejected
 from order_ops.domain.repairs import ActKind, ActState, Decision, SeenPayment, Terms, decide
 from order_ops.domain.repairs.changes import GivenBack, Writing, carry_out, write_down
@@ -138,9 +138,11 @@ def look(
     A dry run asks and decides, and writes nothing.
     """
     deadline = monotonic() + seconds
-    looked = Looked()
+    looked, down = Looked(), dict[str, str]()
+    if not dry_run:
+        findings.end_settled(repairer.pool)
     for start in range(0, len(keys), CHUNK):
-        chunk = keys[start : start + CHUNK]
+        chunk = [key for key in keys[start : start + CHUNK] if key[0] not in down]
         if monotonic() > deadline:
             looked.stopped = "its time was up; the next run goes on"
             break
@@ -148,12 +150,12 @@ def look(
         if dry_run:
             _rehearse(looked, cases)
             continue
-        if why := findings.provider_is_down(repairer.pool, cases):
-            for case in cases:
-                looked.add(case.key, case.what, why)
-            looked.stopped = why
-            break
-        _work_off(repairer, looked, cases)
+        down |= findings.providers_down(repairer.pool, cases)
+        for case in cases:
+            if case.order.tenant in down:
+                looked.add(case.key, case.what, down[case.order.tenant])
+        _work_off(repairer, looked, [case for case in cases if case.order.tenant not in down])
+    looked.stopped = looked.stopped or "; ".join(down.values()) or None
     return looked
 
 
@@ -190,7 +192,7 @@ def _rehearse(looked: Looked, cases: Sequence[Case]) -> None:
 
 
 def _work_off(repairer: Repairer, looked: Looked, cases: list[Case]) -> None:
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if cases else 0):
         _plan(repairer, cases)
         _tell(repairer, [case for case in cases if case.act is not None])
         with transaction(repairer.pool) as conn:
@@ -285,6 +287,9 @@ def _failed(repairer: Repairer, case: Case, act: Act, error: ClassifiedError) ->
     about = {"order": case.order.order_id, "act": act.id, "correlation_id": repairer.run_id}
     log.warning("repair.failed", **about, kind=error.kind, error=str(error))
     case.why = str(error)
+    if error.kind is FailureKind.CONFLICT:  # the provider has moved on: it is asked anew
+        case.what = "overtaken"
+        return
     if error.kind in RETRIED:
         with transaction(repairer.pool) as conn:
             sql.keep_error(conn, id=act.id, error=str(error))

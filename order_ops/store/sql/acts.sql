@@ -1,8 +1,9 @@
 -- Acts: what is planned about orders, and what providers are told.
 
 -- name: plan_acts
--- One act of a kind per order and version: the same facts never lead to a second one. A proposal
--- is brought up to date; what was decided about it, or has ended, stays as it is.
+-- One act of a kind per order and version: the same facts never lead to a second one, unless the
+-- first was overtaken. A proposal is brought up to date; what was decided about it, or has ended,
+-- stays as it is.
 INSERT INTO ops.act AS known (kind, tenant_id, order_id, account, order_version, state, reason,
     amount_minor, currency, plan, facts, run_id)
 SELECT kind, tenant_id, order_id, account, order_version, state, reason, amount_minor, currency,
@@ -12,7 +13,7 @@ FROM unnest(:kind::text[], :tenant_id::text[], :order_id::text[], :account::text
     :currency::text[], :plan::text[], :facts::text[])
     AS given(kind, tenant_id, order_id, account, order_version, state, reason, amount_minor,
         currency, plan, facts)
-ON CONFLICT (kind, tenant_id, order_id, order_version) DO UPDATE
+ON CONFLICT (kind, tenant_id, order_id, order_version) WHERE state <> 'overtaken' DO UPDATE
     SET reason = excluded.reason, facts = excluded.facts, run_id = excluded.run_id,
         plan = CASE WHEN known.state = 'proposed' THEN excluded.plan ELSE known.plan END,
         state = CASE WHEN known.state = 'proposed' THEN excluded.state ELSE known.state END

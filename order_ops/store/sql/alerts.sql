@@ -39,6 +39,13 @@ FROM unnest(:tenant_id::text[], :order_id::text[]) AS looked(tenant_id, order_id
 WHERE a.resolved_at IS NULL AND (a.tenant_id, a.order_id) = (looked.tenant_id, looked.order_id)
     AND starts_with(a.dedupe_key, :prefix) AND a.dedupe_key <> ALL (:dedupe_keys::text[]);
 
+-- name: resolve_of_settled!
+-- Open alerts of orders about which nothing is open any more: an event has settled them.
+UPDATE ops.alert a SET resolved_at = now(), version = a.version + 1
+FROM orders.orders o
+WHERE a.resolved_at IS NULL AND starts_with(a.dedupe_key, :prefix)
+    AND (o.tenant_id, o.order_id) = (a.tenant_id, a.order_id) AND o.look_at IS NULL;
+
 -- name: resolve_alerts!
 UPDATE ops.alert SET resolved_at = now(), version = version + 1
 WHERE dedupe_key = ANY (:dedupe_keys::text[]) AND resolved_at IS NULL;

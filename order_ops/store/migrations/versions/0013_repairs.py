@@ -16,6 +16,7 @@ _KINDS = (
 )
 _STATES_BEFORE = "state IN ('proposed', 'intended', 'done', 'overtaken', 'failed')"
 _STATES = "state IN ('proposed', 'approved', 'intended', 'done', 'overtaken', 'failed', 'rejected')"
+_FACTS = "uq_act_kind_tenant_id_order_id_order_version"
 _TENANTS = """
     CREATE VIEW orders.tenants AS
     -- one step of the index for each, however many orders there are
@@ -98,6 +99,15 @@ def _acts() -> None:
         "(state IN ('proposed', 'approved', 'intended')) = (ended_at IS NULL)",
         schema="ops",
     )
+    op.drop_constraint(op.f(_FACTS), "act", schema="ops", type_="unique")
+    op.create_index(
+        "uq_act_facts",
+        "act",
+        ["kind", "tenant_id", "order_id", "order_version"],
+        unique=True,
+        schema="ops",
+        postgresql_where=sa.text("state <> 'overtaken'"),
+    )
     under_way = sa.text("state IN ('approved', 'intended')")
     order = ["tenant_id", "order_id"]
     op.create_index(
@@ -169,8 +179,15 @@ def _check(column: str, condition: str) -> None:
 def downgrade() -> None:
     """Back; acts and calls of kinds that the release before does not know go."""
     op.drop_table("provider_call", schema="ops")
-    for name in ("ix_act_open", "ix_act_order", "uq_act_under_way"):
+    for name in ("ix_act_open", "ix_act_order", "uq_act_under_way", "uq_act_facts"):
         op.drop_index(name, "act", schema="ops")
+    op.execute(
+        "DELETE FROM ops.act a USING ops.act later WHERE a.id < later.id AND (a.kind, a.tenant_id,"
+        " a.order_id, a.order_version) = (later.kind, later.tenant_id, later.order_id,"
+        " later.order_version)"
+    )
+    facts = ["kind", "tenant_id", "order_id", "order_version"]
+    op.create_unique_constraint(op.f(_FACTS), "act", facts, schema="ops")
     op.drop_constraint(op.f("ck_act_ended_at"), "act", schema="ops", type_="check")
     op.execute("DELETE FROM ops.act WHERE kind IN ('release', 'settle', 'repeat')")
     op.execute("UPDATE ops.act SET state = 'proposed' WHERE state = 'approved'")
