@@ -12,6 +12,7 @@ from order_ops.cli import (
     doctor,
     ingest,
     messages,
+    orders,
     pauses,
     provider,
     reconcile,
@@ -52,4 +53,5 @@ app.add_typer(bank.app, name="bank")
 app.add_typer(breaks.app, name="breaks")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(messages.app, name="messages")
+app.add_typer(orders.app, name="order")
 app.add_typer(provider.app, name="provider")

@@ -30,6 +30,7 @@ COMMANDS = [
     "breaks",
     "dlq",
     "messages",
+    "order",
     "provider",
     "simulate",
 ]
