@@ -63,6 +63,18 @@ APPLY_REPAIRS = Job(
     retention=MONEY,
     cron="* * * * *",
 )
+REMIND_CUSTOMERS = Job(
+    name="remind_customers_job",
+    what="Reservations that are about to run out: one event for each.",
+    owner="platform",
+    priority=Priority.EXPIRY,
+    pool="housekeeping",
+    retries=retries(DATABASE),
+    timeout_s=240,
+    lease_s=300,
+    retention=BUSY,
+    cron="* * * * *",
+)
 RECONCILE_PAYMENTS = Job(
     name="reconcile_payments_job",
     what="One accounting day of one provider account: inputs, matches, breaks, bridge.",
@@ -166,6 +178,7 @@ JOBS = (
     MESSAGE_LEDGER,
     PURGE,
     RECONCILE_PAYMENTS,
+    REMIND_CUSTOMERS,
     SETTLE_REFUNDS,
     TAKE_IN_FILES,
     VERIFY_PAYMENTS,

@@ -21,6 +21,7 @@ from order_ops.orchestration.ops.purge import purge_old_rows
 from order_ops.orchestration.ops.repairs import (
     apply_approved_acts,
     expire_due_orders,
+    remind_of_expiring_orders,
     settle_pending_refunds,
     verify_open_orders,
 )
@@ -46,6 +47,7 @@ expire_orders_job = _of_op(catalogue.EXPIRE_ORDERS, expire_due_orders)
 fetch_transactions_job = _of_op(catalogue.FETCH_TRANSACTIONS, fetch_transactions)
 handle_run_failure_job = _of_op(catalogue.HANDLE_RUN_FAILURE, handle_run_failure)
 purge_job = _of_op(catalogue.PURGE, purge_old_rows)
+remind_customers_job = _of_op(catalogue.REMIND_CUSTOMERS, remind_of_expiring_orders)
 settle_refunds_job = _of_op(catalogue.SETTLE_REFUNDS, settle_pending_refunds)
 take_in_files_job = _of_op(catalogue.TAKE_IN_FILES, take_in_watched_files)
 verify_payments_job = _of_op(catalogue.VERIFY_PAYMENTS, verify_open_orders)
@@ -66,6 +68,7 @@ ALL = (
     message_ledger_job,
     purge_job,
     reconcile_payments_job,
+    remind_customers_job,
     settle_refunds_job,
     take_in_files_job,
     verify_payments_job,

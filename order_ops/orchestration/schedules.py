@@ -94,6 +94,14 @@ def _pending_refunds(context: Context, order_ops: OrderOps) -> Asked:
         yield dg.SkipReason("every refund has ended, or was asked about lately")
 
 
+def _expiring(context: Context, order_ops: OrderOps) -> Asked:
+    before = order_ops.mapping.repairs.remind_before_minutes or 0.0
+    if due.has_expiring(order_ops.pool, before * 60):
+        yield from _unless_under_way(context, order_ops, catalogue.REMIND_CUSTOMERS)
+    else:
+        yield dg.SkipReason("no reservation is about to run out untold")
+
+
 def _approved_acts(context: Context, order_ops: OrderOps) -> Asked:
     if due.has_acts_under_way(order_ops.pool):
         yield from _unless_under_way(context, order_ops, catalogue.APPLY_REPAIRS)
@@ -134,6 +142,9 @@ expire_orders_schedule = _schedule(
 verify_payments_schedule = _schedule(
     catalogue.VERIFY_PAYMENTS, "Orders about which something is open -> a run.", _open_orders
 )
+remind_customers_schedule = _schedule(
+    catalogue.REMIND_CUSTOMERS, "Reservations that are about to run out -> a run.", _expiring
+)
 settle_refunds_schedule = _schedule(
     catalogue.SETTLE_REFUNDS, "Refunds that have not ended -> a run.", _pending_refunds
 )
@@ -159,6 +170,7 @@ ALL = (
     message_ledger_schedule,
     purge_schedule,
     reconcile_payments_schedule,
+    remind_customers_schedule,
     settle_refunds_schedule,
     verify_payments_schedule,
 )

@@ -28,6 +28,7 @@ STEPS = {
         "internal_transactions",
         "reconcile_payments",
     ],
+    "remind_customers_job": ["remind_of_expiring_orders"],
     "settle_refunds_job": ["settle_pending_refunds"],
     "take_in_files_job": ["take_in_watched_files"],
     "verify_payments_job": ["verify_open_orders"],

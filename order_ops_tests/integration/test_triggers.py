@@ -187,6 +187,7 @@ LOOKS = {
     "schedule:message_ledger_schedule": "schedules.message_ledger.has_changed",
     "schedule:purge_schedule": "schedules.under_way",
     "schedule:reconcile_payments_schedule": "schedules.reconciliation_days.open_closed_days",
+    "schedule:remind_customers_schedule": "schedules.due.has_expiring",
     "schedule:settle_refunds_schedule": "schedules.due.has_pending_refunds",
     "schedule:verify_payments_schedule": "schedules.due.has_open",
 }

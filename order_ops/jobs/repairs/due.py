@@ -38,6 +38,19 @@ def open_orders(pool: Engine, limit: int) -> list[Key]:
         return [(row.tenant_id, row.order_id) for row in sql.open_orders(conn, orders=limit)]
 
 
+def has_expiring(pool: Engine, before_s: float) -> bool:
+    """Whether a customer is to hear that a reservation is about to run out; cheap."""
+    with transaction(pool) as conn:
+        return bool(sql.has_expiring(conn, before_s=before_s))
+
+
+def expiring(pool: Engine, before_s: float, limit: int) -> list[Key]:
+    """Reservations that run out within so long, and whose customer has not heard of that."""
+    with transaction(pool) as conn:
+        rows = sql.expiring(conn, before_s=before_s, orders=limit)
+        return [(row.tenant_id, row.order_id) for row in rows]
+
+
 def has_pending_refunds(pool: Engine) -> bool:
     """Whether an order is due with a refund that has not ended; cheap."""
     with transaction(pool) as conn:

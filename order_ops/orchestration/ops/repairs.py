@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from order_ops.domain.jobs import Job
 from order_ops.jobs import catalogue
 from order_ops.jobs.repairs import due
+from order_ops.jobs.repairs.reminding import remind
 from order_ops.jobs.repairs.repairing import Looked, look
 from order_ops.jobs.running.runtime import Running
 from order_ops.orchestration.performing import performed
@@ -42,7 +43,11 @@ def _looks_at(
         context.log.info("%d orders are looked at", len(keys))
         return look(order_ops.repairer(running), keys, dry_run=config.dry_run)
 
-    done = performed(context, order_ops, job, work, dry_run=config.dry_run) or Looked()
+    _show(context, performed(context, order_ops, job, work, dry_run=config.dry_run) or Looked())
+
+
+def _show(context: dg.OpExecutionContext, done: Looked) -> None:
+    """What became of the orders, in the run's log and metadata."""
     rows = "\n".join(f"| {order} | {what} | {why} |" for order, what, why in done.details[:_SHOWN])
     table = f"| order | became | because |\n|---|---|---|\n{rows}"
     stopped = {} if done.stopped is None else {"stopped": done.stopped}
@@ -105,3 +110,22 @@ def apply_approved_acts(
 ) -> None:
     """Orders of acts under way."""
     _looks_at(context, config, order_ops, catalogue.APPLY_REPAIRS, due.of_acts_under_way)
+
+
+@dg.op(
+    pool=catalogue.REMIND_CUSTOMERS.pool,
+    description="Tells of each reservation that is about to run out, once: the shop writes to its "
+    "customer.",
+)
+def remind_of_expiring_orders(
+    context: dg.OpExecutionContext, config: LookConfig, order_ops: OrderOps
+) -> None:
+    """Reservations that run out soon; none, where the mapping does not say how soon."""
+    before = order_ops.mapping.repairs.remind_before_minutes or 0.0
+
+    def work(running: Running) -> Looked:
+        keys = due.expiring(running.pool, before * 60, config.limit)
+        return remind(running.pool, running.asked.run_id, keys, dry_run=config.dry_run)
+
+    job = catalogue.REMIND_CUSTOMERS
+    _show(context, performed(context, order_ops, job, work, dry_run=config.dry_run) or Looked())

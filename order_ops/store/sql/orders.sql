@@ -100,6 +100,34 @@ SELECT due.tenant_id, due.order_id FROM orders.tenants t, LATERAL (
     ORDER BY look_at, order_id LIMIT :orders) due
 ORDER BY due.look_at, due.order_id;
 
+-- name: has_expiring$
+-- Reservations that are about to run out, and whose customer has not heard of that.
+SELECT EXISTS (
+    SELECT 1 FROM orders.tenants t, LATERAL (
+        SELECT 1 FROM orders.orders WHERE state = 'RESERVED' AND tenant_id = t.tenant_id
+            AND look_at BETWEEN now() AND now() + make_interval(secs => :before_s)
+            AND reminded_for IS DISTINCT FROM expires_at LIMIT 1) due
+);
+
+-- name: expiring
+SELECT due.tenant_id, due.order_id FROM orders.tenants t, LATERAL (
+    SELECT tenant_id, order_id, look_at FROM orders.orders
+    WHERE state = 'RESERVED' AND tenant_id = t.tenant_id
+        AND look_at BETWEEN now() AND now() + make_interval(secs => :before_s)
+        AND reminded_for IS DISTINCT FROM expires_at
+    ORDER BY look_at, order_id LIMIT :orders) due
+ORDER BY due.look_at, due.order_id;
+
+-- name: not_reminded
+-- Of these, locked already: those that still are to be reminded.
+SELECT tenant_id, order_id FROM orders.orders
+WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]))
+    AND state = 'RESERVED' AND expires_at > now() AND reminded_for IS DISTINCT FROM expires_at;
+
+-- name: reminded!
+UPDATE orders.orders SET reminded_for = expires_at
+WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_id::text[]));
+
 -- name: has_open_orders$
 -- Orders about which something else is open.
 SELECT EXISTS (
