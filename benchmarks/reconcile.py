@@ -158,9 +158,7 @@ WHY = {
 }
 
 
-def report(
-    measure: Measure, raw: dict[str, list[float]], size: int, scaled: Sequence[str]
-) -> results.Part:
+def report(measure: Measure, raw: dict[str, list[float]], size: int) -> results.Part:
     medians = harness.medians(raw)
     return results.Part(
         name="reconcile",
@@ -173,7 +171,6 @@ def report(
         rows=[_row(name, medians, raw, measure) for name in medians],
         aims=_aims(medians, measure.scores),
         raw=raw,
-        notes=list(scaled),
     )  # fmt: skip
 
 
@@ -214,24 +211,14 @@ def _aims(medians: Mapping[str, float], scores: Mapping[str, Score]) -> list[res
     return aims
 
 
-def scale(size: int) -> list[str]:
-    """A larger size, once, for those that are made for it."""
-    names = [name for name, one in CONTENDERS.items() if one.scales]
-    measure, raw = measured(size, names, 1)
-    told = (f"{name} {raw[name][0]:.1f} s and {measure.peak_mb[name]:,.0f} MiB" for name in names)
-    return [f"{size:,} entries a side, once: {', '.join(told)}."]
-
-
 def main() -> None:
     parser = harness.options(__doc__, 3)
     parser.add_argument("--size", type=int, default=1_000_000, help="a side; default: 1,000,000")
     parser.add_argument("--only", help="some names, with commas between: saves nothing")
-    parser.add_argument("--scale", type=int, default=0, help="a larger size too, such as 10000000")
     options = parser.parse_args()
     names = options.only.split(",") if options.only else list(CONTENDERS)
     measure, raw = measured(options.size, names, options.repeat)
-    scaled = scale(options.scale) if options.scale else []
-    part = report(measure, raw, options.size, scaled)
+    part = report(measure, raw, options.size)
     results.show(part)
     if OURS in measure.scores:
         print(measure.scores[OURS].table())

@@ -21,7 +21,10 @@ from benchmarks.harness import PEER_PYTHON
 
 HERE = Path(__file__).resolve().parent
 FILE = HERE / "RESULTS.md"
-ORDER = ("intake", "apply", "reconcile", "day", "latency", "backlog", "runtime", "idle")
+ORDER = (
+    "intake", "apply", "reconcile", "reconcile_scale", "day", "latency", "backlog", "runtime",
+    "idle",
+)  # fmt: skip
 OURS = ("order-ops", "pika", "psycopg", "orjson", "pydantic", "polars", "dagster")
 THEIRS = (
     "faststream", "celery", "aio-pika", "uvloop", "asyncpg", "procrastinate", "pgqueuer",
