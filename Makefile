@@ -6,7 +6,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-bench
-PARTS ?= intake apply reconcile reconcile_scale day latency backlog runtime idle
+PARTS ?= intake apply reconcile reconcile_scale day latency backlog cleanup runtime idle
 STAMP := $(VENV)/.installed
 DATA := .order_ops
 # two at a time; a file's tests share what its fixtures have made

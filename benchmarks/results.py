@@ -22,8 +22,8 @@ from benchmarks.harness import PEER_PYTHON
 HERE = Path(__file__).resolve().parent
 FILE = HERE / "RESULTS.md"
 ORDER = (
-    "intake", "apply", "reconcile", "reconcile_scale", "day", "latency", "backlog", "runtime",
-    "idle",
+    "intake", "apply", "reconcile", "reconcile_scale", "day", "latency", "backlog", "cleanup",
+    "runtime", "idle",
 )  # fmt: skip
 OURS = ("order-ops", "pika", "psycopg", "orjson", "pydantic", "polars", "dagster")
 THEIRS = (
