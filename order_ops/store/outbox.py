@@ -2,7 +2,7 @@
 
 Every message carries the correlation id of what led to it. Its own id comes from the
 order and its version, so that the same change never leaves under two ids. Decisions are
-commands (`order.expire`, `order.confirm`), every other change is told as `order.changed`.
+commands (`COMMANDS`, docs/repairs.md), every other change is told as `order.changed`.
 """
 
 import json
