@@ -200,7 +200,8 @@ def test_a_failing_run_becomes_a_dead_letter_and_an_alert(system: System) -> Non
         assert "ledger_entries" in error
         critical = "SELECT dedupe_key FROM ops.alert WHERE severity = 'critical'"
         told = [key.partition(":")[0] for (key,) in system.rows(critical)]
-        # what is late on a busy machine says so itself
-        assert [kind for kind in told if kind != "overdue"] == ["dead_letter"]
+        # what is late on a busy machine says so itself, and there is no provider to be asked here
+        others = {"overdue", "provider"}
+        assert [kind for kind in told if kind not in others] == ["dead_letter"]
     finally:
         system.rows("ALTER VIEW orders.taken_away RENAME TO ledger_entries")

@@ -88,6 +88,9 @@ def test_a_provider_that_is_down_expires_nothing(
     assert _state(shop) == "RESERVED"
     assert "cannot be asked" in shop.one("SELECT title FROM ops.alert")
     assert len(due.reservations(shop.pool, GRACE_S, 100)) == 1, "it stays due, in its place"
+    assert not due.has_reservations(shop.pool, GRACE_S), "but no run is asked for at once"
+    shop.rows("UPDATE ops.alert SET last_seen_at = now() - interval '6 minutes' RETURNING 1")
+    assert due.has_reservations(shop.pool, GRACE_S)
     assert _expire(shop, provider).orders == {"expired": 1}
     assert shop.one("SELECT count(*) FROM ops.alert WHERE resolved_at IS NULL") == 0
 

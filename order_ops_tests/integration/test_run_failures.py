@@ -5,11 +5,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from order_ops.domain.failures import ClassifiedError, FailureKind
 from order_ops.jobs.catalogue import EXPIRE_ORDERS, HANDLE_RUN_FAILURE
+from order_ops_tests.failing import raising
 from order_ops_tests.integration.conftest import Shop
 from order_ops_tests.integration.dagster_runs import run
 
-BROKEN = {"ops": {"expire_due_orders": {"config": {"limit": -1}}}}
 LETTERS = "SELECT origin_id, category, error FROM ops.dead_letter"
 
 
@@ -29,8 +30,13 @@ def odd(instance: dg.DagsterInstance) -> str:
 
 
 @pytest.fixture
-def ours(defs: dg.Definitions, instance: dg.DagsterInstance) -> str:
-    return run(defs, instance, EXPIRE_ORDERS.name, run_config=BROKEN).run_id
+def ours(
+    defs: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    broken = raising(ClassifiedError("broken", FailureKind.PERMANENT))
+    with monkeypatch.context() as patched:
+        patched.setattr("order_ops.jobs.repairs.due.reservations", broken)
+        return run(defs, instance, EXPIRE_ORDERS.name).run_id
 
 
 def _handle(defs: dg.Definitions, instance: dg.DagsterInstance) -> bool:

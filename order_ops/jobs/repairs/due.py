@@ -2,7 +2,8 @@
 
 Reservations that have run out, and orders about which something else is open, are looked at by jobs
 of their own, so that neither waits for the other. `look_at` of an order says when it is due; what a
-look leaves undecided is due again later, behind what was not looked at yet.
+look leaves undecided is due again later, behind what was not looked at yet. Whether there is
+anything to do leaves out tenants whose provider could not be asked in the last five minutes.
 """
 
 from sqlalchemy import Engine

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import dagster as dg
+from pydantic import Field
 from sqlalchemy import Engine
 
 from order_ops.domain.jobs import Job
@@ -25,7 +26,7 @@ class LookConfig(dg.Config):
     With `dry_run` nothing is written and no provider is told anything.
     """
 
-    limit: int = 1_000
+    limit: int = Field(default=1_000, ge=1)
     dry_run: bool = False
 
 

@@ -85,7 +85,7 @@ ON CONFLICT (tenant_id, order_id, sku) DO UPDATE SET state = excluded.state, upd
 -- name: has_due_reservations$
 -- Reservations past their expiry and its grace.
 SELECT EXISTS (
-    SELECT 1 FROM orders.tenants t, LATERAL (
+    SELECT 1 FROM orders.askable_tenants t, LATERAL (
         SELECT 1 FROM orders.orders WHERE state = 'RESERVED' AND tenant_id = t.tenant_id
             AND look_at < now() - make_interval(secs => :grace_s) LIMIT 1) due
 );
@@ -131,7 +131,7 @@ WHERE (tenant_id, order_id) IN (SELECT * FROM unnest(:tenant_id::text[], :order_
 -- name: has_open_orders$
 -- Orders about which something else is open.
 SELECT EXISTS (
-    SELECT 1 FROM orders.tenants t, LATERAL (
+    SELECT 1 FROM orders.askable_tenants t, LATERAL (
         SELECT 1 FROM orders.orders WHERE state <> 'RESERVED' AND look_at IS NOT NULL
             AND tenant_id = t.tenant_id AND look_at < now() LIMIT 1) due
 );
@@ -146,8 +146,10 @@ ORDER BY due.look_at, due.order_id;
 
 -- name: has_pending_refunds$
 SELECT EXISTS (
-    SELECT 1 FROM orders.refunds r JOIN orders.orders o USING (tenant_id, order_id)
-    WHERE r.status = 'pending' AND o.look_at < now()
+    SELECT 1 FROM orders.askable_tenants t
+    JOIN orders.refunds r ON r.tenant_id = t.tenant_id AND r.status = 'pending'
+    JOIN orders.orders o ON o.tenant_id = r.tenant_id AND o.order_id = r.order_id
+    WHERE o.look_at < now()
 );
 
 -- name: orders_with_pending_refunds

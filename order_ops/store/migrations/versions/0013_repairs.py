@@ -28,6 +28,13 @@ _TENANTS = """
     )
     SELECT tenant_id FROM found WHERE tenant_id IS NOT NULL
 """
+_ASKABLE = """
+    CREATE VIEW orders.askable_tenants AS
+    -- of others nobody could be asked about any order a moment ago
+    SELECT tenant_id FROM orders.tenants t WHERE NOT EXISTS (
+        SELECT FROM ops.alert a WHERE a.dedupe_key = 'provider:' || t.tenant_id
+            AND a.resolved_at IS NULL AND a.last_seen_at > now() - interval '5 minutes')
+"""
 
 
 def upgrade() -> None:
@@ -63,6 +70,7 @@ def _orders() -> None:
         postgresql_where=pending,
     )
     op.execute(_TENANTS)
+    op.execute(_ASKABLE)
     op.create_table_comment(
         "orders",
         "An order and where it stands; its history leads there, or the row is refused. "
@@ -201,6 +209,7 @@ def downgrade() -> None:
     op.create_table_comment(
         "act", "What is planned, proposed or done about an order, and on which facts.", schema="ops"
     )
+    op.execute("DROP VIEW orders.askable_tenants")
     op.execute("DROP VIEW orders.tenants")
     op.drop_index("ix_refunds_pending", "refunds", schema="orders")
     for name in ("ix_orders_open", "ix_orders_reserved"):
