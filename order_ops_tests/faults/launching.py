@@ -20,10 +20,10 @@ from order_ops.devstack.services import checkout_root
 from order_ops.devstack.waiting import wait_until
 from order_ops_tests.faults.dagster_system import ENDS_S, Dagster
 
-BROKEN = {"ops": {"expire_due_orders": {"config": {"limit": -1}}}}
+BROKEN = {"ops": {"expire_due_orders": {"config": {"limit": 2**63}}}}
 """A config of `expire_orders_job` that the database refuses: the run fails for good."""
-BROKEN_TOO = {"ops": {"expire_due_orders": {"config": {"limit": 2**63}}}}
-"""Another one, refused for another cause."""
+BROKEN_TOO = {"ops": {"expire_due_orders": {"config": {"limit": -1}}}}
+"""Another one, refused for another cause, before the work begins."""
 _LOCATION = "order_ops"
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 _RUN_S = 20.0
