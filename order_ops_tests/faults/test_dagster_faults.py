@@ -137,7 +137,8 @@ def test_two_daemons_at_one_tick(dagster: Dagster, launcher: Launcher) -> None:
     That both launch at the same instant is rare: what the later one then launches is launched here.
     """
     daemons = [dagster.start_daemon(), dagster.start_daemon()]
-    done = "SELECT count(*) FROM ops.job_execution WHERE job = 'expire_orders_job' AND ended_at IS NOT NULL"
+    done = """SELECT count(*) FROM ops.job_execution
+        WHERE job = 'expire_orders_job' AND ended_at IS NOT NULL"""
     askable = "UPDATE ops.alert SET last_seen_at = now() - interval '1 hour'"
     for number in (1, 2):
         order = f"late{number}"
